@@ -13,6 +13,7 @@ import msgspec
 from operators.policy.policy import Policy
 from operators.policy.rules import ReleaseRule
 from operators.release.historical import Past, most_allowed, why_none
+from operators.release.historical_evidence import historical_evidence
 from operators.release.model import Model, PaneContext
 from operators.release.phase_states import Promoted, RollingOut
 from operators.release.replaced import Replaced
@@ -24,7 +25,7 @@ from operators.rules.canary_state import BLIP_CAP
 from operators.rules.verdict import Verdict
 from operators.window.partial import BAD, GOOD
 from operators.window.series_index import SliceSeries
-from operators.wire.control import Affected, Arm, ControlEvent, Evidence
+from operators.wire.control import Affected, ControlEvent
 
 HOURS = 6  # That the baseline served last.
 WEEK = 168  # Hours.
@@ -140,7 +141,9 @@ def _end(model: Model, at: PaneContext, release: ReleaseState, rule: ReleaseRule
         past = replaced.past.get(sli) or Past(since=max(replaced.blip * panes, replaced.first))
         past = replaced.past[sli] = past.step(good, bad, most, log_cap)
         if past.peak >= -math.log(alpha) and sli not in replaced.found:
-            found = _evidence(at, release, sli, past, last, most, rule.alpha / alpha)
+            usual = sum(each[0] for each in last), sum(each[1] for each in last)
+            why = f"{release.baseline} serves no longer: compared with its last {HOURS} hours"
+            found = historical_evidence(at, release, sli, past, usual, most, rule.alpha / alpha, why)
             replaced.found[sli] = Affected(slice="*", verdict="BAD", evidence=found)
             new = True
     return new
@@ -166,22 +169,3 @@ def _usual(at: PaneContext, served: Served) -> tuple[list[list[int]], list[list[
 
 def _counted(hour: list[int], sli: int) -> Counted:
     return hour[1 + 2 * sli], hour[2 + 2 * sli]
-
-
-def _evidence(
-    at: PaneContext, release: ReleaseState, sli: int, past: Past, hours: list[Counted], most: float, ways: float
-) -> Evidence:
-    """Return the proof; by chance there would be as much in p of all releases, by any of so many `ways`."""
-    good, bad = sum(each[0] for each in hours), sum(each[1] for each in hours)
-    return Evidence(
-        sli=at.policy.slis[sli].name,
-        candidate=Arm.of(release.candidate, past.good, past.bad),
-        baseline=Arm.of(release.baseline, good, bad),
-        value=past.bad / (past.good + past.bad) - bad / (good + bad),
-        threshold=most,
-        log_e=past.peak,
-        p_value=min(1.0, ways * math.exp(-past.peak)),
-        since=past.since * at.policy.pane_ms,
-        historical=True,
-        reason=f"{release.baseline} serves no longer: compared with its last {HOURS} hours",
-    )

@@ -14,6 +14,7 @@ from collections.abc import Iterator, Mapping
 from operators.policy.rules import ReleaseRule
 from operators.release.cutover import LASTS_MS, Beyond
 from operators.release.historical import Past, most_allowed
+from operators.release.historical_evidence import historical_evidence
 from operators.release.model import CanaryFinding, Model, PaneContext
 from operators.release.phase_states import Promoted
 from operators.release.replaced import FirstServed
@@ -22,7 +23,7 @@ from operators.release.traffic import Counted
 from operators.rules import alpha as alphas
 from operators.rules.canary_state import BLIP_CAP
 from operators.window.partial import BAD, GOOD
-from operators.wire.control import Affected, Arm, Evidence
+from operators.wire.control import Affected
 
 
 def first_served(at: PaneContext, finding: CanaryFinding) -> dict[str, FirstServed]:
@@ -89,25 +90,9 @@ def _end(at: PaneContext, release: ReleaseState, rule: ReleaseRule, text: str, k
         past = known.past.get(sli) or Past(since=known.first)
         past = known.past[sli] = past.step(good, bad, most, log_cap)
         if past.peak >= -math.log(alpha) and sli not in known.found:
-            evidence = _evidence(at, release, sli, past, known.usual[sli], most, rule.alpha / alpha)
+            why = f"served since the promotion alone: compared with what {release.baseline} had there before"
+            usual, every_way = known.usual[sli], rule.alpha / alpha
+            evidence = historical_evidence(at, release, sli, past, usual, most, every_way, why)
             known.found[sli] = Affected(slice=text, verdict="BAD", evidence=evidence)
             new = True
     return new
-
-
-def _evidence(
-    at: PaneContext, release: ReleaseState, sli: int, past: Past, usual: Counted, most: float, ways: float
-) -> Evidence:
-    good, bad = usual
-    return Evidence(
-        sli=at.policy.slis[sli].name,
-        candidate=Arm.of(release.candidate, past.good, past.bad),
-        baseline=Arm.of(release.baseline, good, bad),
-        value=past.bad / (past.good + past.bad) - bad / (good + bad),
-        threshold=most,
-        log_e=past.peak,
-        p_value=min(1.0, ways * math.exp(-past.peak)),
-        since=past.since * at.policy.pane_ms,
-        historical=True,
-        reason=f"served since the promotion alone: compared with what {release.baseline} had there before",
-    )
