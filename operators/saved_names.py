@@ -211,8 +211,8 @@ CANARY = (
         },
         derived=(
             "index", "kept", "releases", "live", "gathered", "pooled", "places", "leaves", "pair_places",
-            "process_places", "placed", "shown", "announced_columns", "dropped", "results", "resting", "_alphas",
-            "_level_columns", "_slices",
+            "process_places", "placed", "shown", "announced_columns", "dropped", "results", "resting", "alphas",
+            "level_columns", "_slices",
         ),
         version=6,
         upgrades={

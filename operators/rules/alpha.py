@@ -20,6 +20,7 @@ What only holds a promotion has alpha beside that: slices where they do not act.
 """
 
 import math
+from typing import NamedTuple
 
 from operators.policy.rules import ReleaseRule
 
@@ -27,6 +28,14 @@ ACTING = ("rollback", "kill", "throttle")
 CUTOVER = 0.1
 RENEWED = 0.1
 TOTAL = math.pi**2 / 6
+
+
+class Alphas(NamedTuple):
+    """What the processes of a release and SLI may be wrong with: of all traffic, its guard, and of slices together."""
+
+    whole: float
+    guard: float
+    slices: float
 
 
 def of_comparison(rule: ReleaseRule) -> float:

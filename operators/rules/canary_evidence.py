@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import msgspec
 
+from operators.rules.canary_alphas import alpha_of, alphas_of, chance_of
 from operators.rules.canary_state import CanaryState
 from operators.rules.canary_verdict import evidence, evidence_each
 from operators.rules.canary_words import missing
@@ -28,7 +29,7 @@ def evidences_of(canary: CanaryState, indices: Sequence[int]) -> list[Evidence]:
     if not indices:
         return []
     about = [_about(canary, canary.of[index]) for index in indices]
-    alphas = canary.alphas_of(indices)
+    alphas = alphas_of(canary, indices)
     each = zip(
         indices, evidence_each(canary.kept, indices, alphas, about, canary.pane_ms), alphas.tolist(), strict=True
     )
@@ -48,12 +49,12 @@ def _in_full(canary: CanaryState, index: int, found: Evidence, alpha: float) -> 
     sli, arms = _about(canary, process)
     guarded = canary.guard.of and sli is not None and process.slice == "*"
     if guarded and canary.processes.log_e_peak[index] < -math.log(alpha):
-        of_outcomes = canary.alpha_of(process, guard=True)
+        of_outcomes = alpha_of(canary, process, guard=True)
         if canary.guard.is_bad(process.release, process.sli, of_outcomes):
             number = canary.guard.of.index((process.release, process.sli))
             kept = KeptEstimates(canary.guard.processes)
             whole = evidence(kept, number, of_outcomes, sli, arms, canary.pane_ms)
-            chance = canary.chance_of(process, of_outcomes, whole.log_e)
+            chance = chance_of(canary, process, of_outcomes, whole.log_e)
             return msgspec.structs.replace(whole, reason=WHY, p_value=chance)
     reason = "; ".join(filter(None, _reasons(canary, index, found)))
     if sli is None:
@@ -62,7 +63,7 @@ def _in_full(canary: CanaryState, index: int, found: Evidence, alpha: float) -> 
         reason = "; ".join(filter(None, (limit.in_words(code), reason)))
         found = msgspec.structs.replace(found, measure=limit.name, limit=GAMMA**code if code >= B_MIN else 0.0)
     maturity = canary.labelled.maturity(process.release, process.sli)
-    chance = canary.chance_of(process, alpha, found.log_e)
+    chance = chance_of(canary, process, alpha, found.log_e)
     return msgspec.structs.replace(found, reason=reason or None, maturity=maturity, p_value=chance)
 
 

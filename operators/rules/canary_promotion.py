@@ -7,6 +7,7 @@ from functools import partial
 import msgspec
 import numpy as np
 
+from operators.rules.canary_alphas import alpha_of, alphas_of
 from operators.rules.canary_evidence import evidence_of, proofs_of
 from operators.rules.canary_state import BLIP_CAP, CanaryState
 from operators.rules.canary_verdict import not_worse
@@ -127,7 +128,7 @@ def _slices_known(canary: CanaryState, mine: Sequence[int]) -> bool:
     terms = msgspec.structs.replace(
         canary.terms, margin=canary.rule.slice_margin, margin_points=canary.rule.slice_margin_points
     )
-    return bool(not_worse(canary.kept, np.array(large, np.int64), canary.alphas_of(large), terms).all())
+    return bool(not_worse(canary.kept, np.array(large, np.int64), alphas_of(canary, large), terms).all())
 
 
 def _far_worse(canary: CanaryState, mine: Sequence[int]) -> list[int]:
@@ -141,7 +142,7 @@ def _far_worse(canary: CanaryState, mine: Sequence[int]) -> list[int]:
     if not len(slices):
         return []
     n_c, x_c, n_b, x_b = canary.processes.counts[slices].T
-    alpha = np.array([canary.alpha_of(canary.of[index]) for index in slices.tolist()]) / (2 * len(slices))
+    alpha = np.array([alpha_of(canary, canary.of[index]) for index in slices.tolist()]) / (2 * len(slices))
     candidate, baseline = lower_bound(x_c, n_c, alpha), upper_bound(x_b, n_b, alpha)
     far = (candidate - baseline > canary.rule.slice_margin_points) & (n_c > 0) & (n_b > 0)
     far &= candidate * (1 - baseline) > canary.rule.slice_margin * baseline * (1 - candidate)

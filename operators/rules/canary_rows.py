@@ -5,6 +5,7 @@ from collections.abc import Collection, Sequence
 import numpy as np
 
 from operators.arrays import Floats, Ints
+from operators.rules.canary_alphas import alphas_of
 from operators.rules.canary_state import CanaryState, Slices
 from operators.rules.comparison import Comparison
 from operators.rules.evidence_log import Process, Shown
@@ -30,7 +31,7 @@ def about_of(canary: CanaryState, pane: int, policy: str) -> About:
 def moved_rows(canary: CanaryState, about: About, words: Sequence[Word], whole: Sequence[Comparison]) -> list[Rows]:
     """Return the rows of what has moved (`evidence_log.py`), all of the releases `whole`."""
     every, placed = np.arange(len(canary.of)), canary.placed
-    alphas = canary.alphas_of(every)
+    alphas = alphas_of(canary, every)
     which = _due(canary, words, alphas, {placed.number[release] for release in whole})
     if not len(which):
         return []

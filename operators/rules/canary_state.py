@@ -1,22 +1,22 @@
-"""What a canary rule keeps of the releases of a shard, and what each of its e-processes may be wrong with."""
+"""What a canary rule keeps of the releases of a shard."""
 
 import math
 from collections.abc import Mapping, Sequence, Set
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from operators.arrays import Floats, Ints
+from operators.arrays import Floats
 from operators.policy.policy import Policy
-from operators.rules.alpha import ACTING, of_comparison, portion
+from operators.rules.alpha import Alphas
 from operators.rules.arm_values import ComparedLeaves
 from operators.rules.canary_keys import Canary
-from operators.rules.canary_verdict import Terms, levels
+from operators.rules.canary_verdict import Terms
 from operators.rules.comparison import Comparison
 from operators.rules.evidence_log import EvidenceLog, Process
 from operators.rules.exceeding import Exceeding, columns, limits_of
 from operators.rules.gathered_values import GatheredValues
-from operators.rules.guard import ALPHA_SHARE, Guard
+from operators.rules.guard import Guard
 from operators.rules.kept_estimates import KeptEstimates
 from operators.rules.label_shares import LabelShares
 from operators.rules.labelled import Labelled
@@ -40,14 +40,6 @@ WINDOW_MS_MAX = 3_600_000  # Of what is compared together, where there is little
 Slices = Mapping[str, Mapping[str, str]]  # By their texts: dimension -> value.
 
 
-class _Alphas(NamedTuple):
-    """What the processes of a release and SLI may be wrong with: of all traffic, its guard, and of slices together."""
-
-    whole: float
-    guard: float
-    slices: float
-
-
 def cap_of(rule: Canary) -> float:
     """Return by how much one block may multiply an E-value."""
     return BLIP_CAP if rule.blip_ms else math.inf
@@ -63,38 +55,20 @@ class CanaryState:
         self.rule = rule
         self.pane_ms = policy.pane_ms
         self.blip_panes = max(rule.blip_ms // policy.pane_ms, 1)
-        self.limits = limits_of(rule, policy)
-        self.columns = columns(rule)
         self.terms = Terms(
             tolerance=rule.tolerance,
             tolerance_points=rule.tolerance_points,
             margin=rule.margin,
             margin_points=rule.margin_points,
         )
-        names = [sli.name for sli in policy.slis]
-        self.slis = [names.index(name) for name in rule.slis]
-        on_labels = np.array([policy.slis[index].on_labels for index in self.slis], bool)
-        self.at_once = np.flatnonzero(~on_labels)
-        self.blipped = np.concatenate([self.at_once, np.arange(len(rule.slis), self.columns)])
-        self.exceeding: dict[Comparison, Exceeding] = {}
-        self.labelled = Labelled(
-            {index: self.slis[index] for index in np.flatnonzero(on_labels).tolist()},
-            policy.pane_ms,
-            self.blip_panes,
-            None if rule.maturity_ms is None else rule.maturity_ms // policy.pane_ms,
-        )
-        # SLIs by cohorts count so many panes after the requests were made (`window/maturing.py`).
-        self.waits = {at: waits(policy)[sli] for at, sli in enumerate(self.slis) if sli in waits(policy)}
-        self.cold: dict[Comparison, list[int]] = {}  # Panes that were left out, while cohorts of them may count.
-        self.served = [at for at, sli in enumerate(policy.slis) if not sli.on_feedback]  # SLIs of the policy on events.
-        self.dimensions = policy.dimensions
-        self.finest = frozenset(policy.dimensions)
-        self.grains = [tuple(policy.dimensions[index] for index in grain) for grain in rule.grains]
+        self._compare(policy)
         cap = cap_of(rule)
         self.processes = EProcesses(rule.tolerance, rule.margin, rule.slice_margin, cap=cap)
         self.kept = KeptEstimates(self.processes)
         self.guard = Guard(rule.tolerance, rule.margin, cap)
         self.shares = LabelShares(rule, policy.dimensions, self.grains, cap, WINDOW_MS_MAX // policy.pane_ms)
+        self.exceeding: dict[Comparison, Exceeding] = {}
+        self.cold: dict[Comparison, list[int]] = {}  # Panes that were left out, while cohorts of them may count.
         self.spent: dict[Comparison, Spending] = {}
         self.recurring: dict[tuple[Comparison, int], Recurring] = {}  # Of candidate (0) and baseline (1).
         self.raters: dict[tuple[Comparison, int], Recurring] = {}
@@ -111,6 +85,29 @@ class CanaryState:
         self.log = EvidenceLog()
         self.doubts: dict[Process, str] = {}  # Of those that would pass.
         self._derive()
+
+    def _compare(self, policy: Policy) -> None:
+        """Find what the rule compares: SLIs, limits of measures, slices."""
+        rule = self.rule
+        self.limits = limits_of(rule, policy)
+        self.columns = columns(rule)
+        names = [sli.name for sli in policy.slis]
+        self.slis = [names.index(name) for name in rule.slis]
+        on_labels = np.array([policy.slis[index].on_labels for index in self.slis], bool)
+        self.at_once = np.flatnonzero(~on_labels)
+        self.blipped = np.concatenate([self.at_once, np.arange(len(rule.slis), self.columns)])
+        self.labelled = Labelled(
+            {index: self.slis[index] for index in np.flatnonzero(on_labels).tolist()},
+            policy.pane_ms,
+            self.blip_panes,
+            None if rule.maturity_ms is None else rule.maturity_ms // policy.pane_ms,
+        )
+        # SLIs by cohorts count so many panes after the requests were made (`window/maturing.py`).
+        self.waits = {at: waits(policy)[sli] for at, sli in enumerate(self.slis) if sli in waits(policy)}
+        self.served = [at for at, sli in enumerate(policy.slis) if not sli.on_feedback]  # SLIs of the policy on events.
+        self.dimensions = policy.dimensions
+        self.finest = frozenset(policy.dimensions)
+        self.grains = [tuple(policy.dimensions[index] for index in grain) for grain in rule.grains]
 
     def __getstate__(self) -> dict[str, Any]:
         """All, with what was gathered where it belongs."""
@@ -140,8 +137,8 @@ class CanaryState:
         self.placed = ProcessIndex()
         self.shown, self.announced_columns = ShownColumns(), AnnouncedColumns()
         self.dropped = True  # Whether processes may have been left out since rows were made.
-        self._alphas: dict[tuple[Comparison, int], tuple[object, _Alphas]] = {}
-        self._level_columns: tuple[object, Floats] | None = None
+        self.alphas: dict[tuple[Comparison, int], tuple[object, Alphas]] = {}
+        self.level_columns: tuple[object, Floats] | None = None
         self._slices: dict[str, Slices] = {}
 
     @property
@@ -162,7 +159,7 @@ class CanaryState:
         before, self.live = self.live, live
         if before is not None and before <= live:
             return
-        self._alphas, self._level_columns, self._slices = {}, None, {}
+        self.alphas, self.level_columns, self._slices = {}, None, {}
         self.strata = {release: strata for release, strata in self.strata.items() if release in live}
         self.exceeding = {release: each for release, each in self.exceeding.items() if release in live}
         self.spent = {release: each for release, each in self.spent.items() if release in live}
@@ -183,7 +180,7 @@ class CanaryState:
         self.processes.only(np.array(kept, np.int64))
         self.kept = KeptEstimates(self.processes)
         self.of, self.words = [self.of[index] for index in kept], []
-        self.placed, self._level_columns, self.dropped = ProcessIndex(), None, True
+        self.placed, self.level_columns, self.dropped = ProcessIndex(), None, True
         self.shown, self.announced_columns = ShownColumns(), AnnouncedColumns()
         self.index = {process: index for index, process in enumerate(self.of)}
         self.bad -= gone
@@ -251,53 +248,6 @@ class CanaryState:
             known = [self.number_of(release, *each, sli) for each in self.slices_of(stratum).items()]
             self.placed.numbers[key] = known
         return known
-
-    def alpha_of(self, process: Process, *, guard: bool = False) -> float:
-        """Return what a process may be wrong with, or the `guard` beside one of all traffic; slices share theirs."""
-        alphas = self._alphas_of(process.release, process.sli)
-        return (alphas.guard if guard else alphas.whole) if process.slice == "*" else alphas.slices
-
-    def alphas_of(self, indices: Sequence[int] | Ints) -> Floats:
-        """Return `alpha_of` processes by their numbers, (W,)."""
-        self.placed.follow(self.of)
-        which = np.asarray(indices, np.int64)
-        column, whole = self.placed.column[which], self.placed.whole[which]
-        levels = self._levels()
-        of_each: Floats = np.where(whole, levels[0, column], levels[1, column])
-        return of_each
-
-    def _levels(self) -> Floats:
-        """Return what may be wrong of all traffic, and of slices together, by release and SLI, (2, columns)."""
-        columns = self.placed.columns
-        known = len(columns), [len(each.shares) for each in self.spent.values()], self.labelled.all_renewed()
-        if self._level_columns is None or self._level_columns[0] != known:
-            each = [self._alphas_of(*column) for column in columns]
-            self._level_columns = known, np.array([(one.whole, one.slices) for one in each]).reshape(-1, 2).T
-        return self._level_columns[1]
-
-    def _alphas_of(self, release: Comparison, sli: int) -> "_Alphas":
-        spent, renewed = self.spent.get(release), self.labelled.renewed(release, sli)
-        # Shares are given once for all, and of one that has none yet follow from how many have been given.
-        given = None if spent is None else len(spent.shares)
-        known = self._alphas.get((release, sli))
-        if known is None or known[0] != (given, renewed):
-            share = (spent or Spending(columns=self.columns)).share(sli)
-            shared = levels(of_comparison(self.rule) * share, 1, self.rule.slice_action in ACTING)
-            part = ALPHA_SHARE if self.dimensions else 0.0
-            each = (1.0 - part) * shared.all_traffic, part * shared.all_traffic, shared.slices
-            of_attempt = portion(release.attempt, renewed)
-            known = self._alphas[release, sli] = (given, renewed), _Alphas(*(level * of_attempt for level in each))
-        return known[1]
-
-    def chance_of(self, process: Process, alpha: float, log_e: float | None) -> float:
-        """Return the chance of so much evidence, ever and by any process of the release, if the candidate is as good.
-
-        It is at most the rule's alpha where all traffic is BAD, by a process that may be wrong with `alpha`.
-        """
-        weights = self.weights.get((process.release, process.sli), SliceWeights()).of
-        weight = 1.0 if process.slice == "*" else weights.get(process.slice, 0.0)
-        spent = alpha * weight / self.rule.alpha
-        return min(1.0, math.exp(-(log_e or 0.0)) / spent) if spent else 1.0
 
     def most(self, indices: Sequence[int]) -> int:
         """Return which of some processes shows most: of a measure with several limits, the one to speak of."""

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from operators.rules.canary_alphas import alpha_of, alphas_of
 from operators.rules.canary_slices import worse_slices
 from operators.rules.canary_state import CanaryState
 from operators.rules.canary_verdict import words_of
@@ -25,14 +26,14 @@ LABELS_ALONE = "more of its labels are bad, but not surely of its requests: its 
 def is_bad(canary: CanaryState, process: Process) -> bool:
     """Whether a process was found BAD, which it stays."""
     log_e = canary.processes.log_e_peak[canary.index[process]]
-    found = process.slice == "*" and log_e >= -np.log(canary.alpha_of(process))
+    found = process.slice == "*" and log_e >= -np.log(alpha_of(canary, process))
     return process in canary.bad or (found and _at_pace(canary, process, "BAD") == "BAD")
 
 
 def evaluated(canary: CanaryState) -> list[Word]:
     """Judge all traffic by itself, and the slices of a release and SLI together."""
     every = np.arange(len(canary.of))
-    alphas = canary.alphas_of(every)
+    alphas = alphas_of(canary, every)
     canary.doubts = {}
     words = words_of(canary.kept, every, alphas, canary.terms)
     for index in _decided(words):
@@ -67,19 +68,19 @@ def of_labels_alone(canary: CanaryState, process: Process) -> bool:
     """Whether a candidate is worse by its labels, and might not be if all that are missing were good."""
     ratio = float(canary.processes.ratios(np.array([canary.index[process]]))[1][0])
     dated = canary.labelled.dated(process.release, process.sli)
-    return dated and not canary.shares.is_bad(process, canary.alpha_of(process), ratio)
+    return dated and not canary.shares.is_bad(process, alpha_of(canary, process), ratio)
 
 
 def _may_turn(canary: CanaryState, process: Process) -> bool:
     """Whether a candidate that is well by its labels might not be if all that are missing were bad."""
-    well = canary.shares.is_ok(process, canary.alpha_of(process), canary.terms)
+    well = canary.shares.is_ok(process, alpha_of(canary, process), canary.terms)
     return canary.labelled.dated(process.release, process.sli) and not well
 
 
 def _guarded(canary: CanaryState, process: Process, word: Word) -> Word:
     """Return the word of a process, where its labels are mature, and what slices say of outcomes was looked at."""
     release, sli, whole = process.release, process.sli, process.slice == "*"
-    if whole and canary.guard.is_bad(release, sli, canary.alpha_of(process, guard=True)):
+    if whole and canary.guard.is_bad(release, sli, alpha_of(canary, process, guard=True)):
         return "BAD"
     if word != "OK" or not canary.labelled.may_promote(release, sli):
         return "INSUFFICIENT" if word == "OK" else word
@@ -116,5 +117,5 @@ def missing(canary: CanaryState, process: Process) -> str:
         return ""
     if canary.shares.fewer_good(process, canary.rule.alpha):
         return f"labels of {release.candidate} come at another pace than those of {release.baseline}: {FEWER_GOOD}"
-    by_labels = canary.processes.log_e_peak[canary.index[process]] >= -math.log(canary.alpha_of(process))
+    by_labels = canary.processes.log_e_peak[canary.index[process]] >= -math.log(alpha_of(canary, process))
     return LABELS_ALONE if by_labels and process not in canary.bad and of_labels_alone(canary, process) else ""

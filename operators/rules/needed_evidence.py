@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 import numpy as np
 
 from operators.arrays import Floats, Ints
+from operators.rules.canary_alphas import alpha_of
 from operators.rules.canary_state import CanaryState
 from operators.rules.comparison import Comparison
 from operators.rules.evidence_log import Process
@@ -37,7 +38,7 @@ def needed_each(canary: CanaryState, processes: Iterable[Process]) -> Iterator[f
         is_whole = process.slice == "*"
         key = *column, is_whole, 1.0 if is_whole else of.get(process.slice, _of_new(of))
         if key not in known:
-            known[key] = -math.log(key[-1] * canary.alpha_of(process))
+            known[key] = -math.log(key[-1] * alpha_of(canary, process))
         yield known[key]
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from operators.rules import canary_slices
+from operators.rules.canary_alphas import alpha_of, alphas_of
 from operators.rules.canary_evidence import evidence_of, evidences_of
 from operators.rules.canary_slices import worse_slices
 from operators.rules.comparison import Comparison
@@ -87,7 +88,7 @@ def test_alphas_of_all_are_those_of_each() -> None:
     one = canary_evaluator("20s")
     for number in range(60):
         one.step(pane(number), NAMES, live(number))
-        assert one.alphas_of(range(len(one.of))).tolist() == [one.alpha_of(process) for process in one.of]
+        assert alphas_of(one, range(len(one.of))).tolist() == [alpha_of(one, process) for process in one.of]
 
 
 def test_places_of_processes_are_found_as_they_come() -> None:
@@ -140,7 +141,7 @@ def test_slices_without_an_e_value_large_enough_are_not_looked_at(monkeypatch: p
         one = canary_evaluator("20s")
         for number in range(110):
             one.step(pane(number), NAMES, live(number))
-            each.append(list(worse_slices(one, one.alphas_of(range(len(one.of))))))
+            each.append(list(worse_slices(one, alphas_of(one, range(len(one.of))))))
     first, every = found.values()
     assert first == every
     assert any(first)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from operators.rules.canary import CanaryEvaluator
+from operators.rules.canary_alphas import alpha_of, alphas_of
 from operators.rules.comparison import Comparison
 from operators.rules.evidence_log import NOTHING, STEP, Process, Shown
 from operators.rules.needed_evidence import needed_each, needed_of
@@ -94,7 +95,7 @@ def needed(canary: CanaryEvaluator, process: Process) -> float:
     known = canary.weights.get((process.release, process.sli))
     of = {} if known is None else known.of
     weight = 1.0 if process.slice == "*" else of.get(process.slice, 0.8 / max(len(of), 1))
-    return -math.log(weight * canary.alpha_of(process))
+    return -math.log(weight * alpha_of(canary, process))
 
 
 def test_what_decides_of_all_is_what_decides_of_each() -> None:
@@ -103,7 +104,7 @@ def test_what_decides_of_all_is_what_decides_of_each() -> None:
         one.step(pane(number), NAMES, live(number))
         every = np.arange(len(one.of))
         expected = [needed(one, process) for process in one.of]
-        assert needed_of(one, every, one.alphas_of(every)) == expected
+        assert needed_of(one, every, alphas_of(one, every)) == expected
         assert list(needed_each(one, one.of)) == expected
         weighed += any(each.of for each in one.weights.values())
     assert 80 > weighed > 10
