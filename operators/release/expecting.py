@@ -13,7 +13,9 @@ def expect(model: Model, rule: AbsenceEvaluator, roster: Roster, pane: int) -> N
     It is from `pane` on, as nobody may have counted it before. Slices are expected from their first event on.
     """
     last = {version: each.last for version, each in model.served.items() if not is_mirrored(version)}
-    newest = max(last.values(), default=0)
+    if not last:
+        return  # A command named it, or only copies of requests were ever answered.
+    newest = max(last.values())
     for version, served in {ALL_VERSIONS: newest, **last}.items():
         if served > newest - rule.panes:
             slot = roster.add(model.writer.model, version)

@@ -32,8 +32,8 @@ def command(second: int, kind: str, **fields: Any) -> bytes:
 Stage = tuple[Mapping[str, str], int, Sequence[bytes]]
 
 
-def said(store: Path, stages: Sequence[Stage]) -> list[list[ControlEvent]]:
-    """What is said of model a under each set of files in turn, each until a time [s], with commands that came by then.
+def said(store: Path, stages: Sequence[Stage], model: str = "a") -> list[list[ControlEvent]]:
+    """What is said of a model under each set of files in turn, each until a time [s], with commands that came by then.
 
     They are read with the first events, whatever their times.
     """
@@ -46,7 +46,7 @@ def said(store: Path, stages: Sequence[Stage]) -> list[list[ControlEvent]]:
         before = until
         logs = [log(), Log("commands", "commands", [*given])]
         ran = run_until_crash(gone_on(store, parts_of(store), new), logs, store, reads, SIZE)
-        found.append([each for each in ran.control if each.model == "a"])
+        found.append([each for each in ran.control if each.model == model])
     return found
 
 
@@ -107,6 +107,14 @@ def test_the_pin_of_a_model_that_no_file_takes_is_lifted_by_command(files: Mappi
     assert {each.pin for each in after} == {"v1"}
     assert [(each.pin, "by ann" in each.reason) for each in last] == [(None, True)]
     assert last[0].revision > after[-1].revision > before[-1].revision
+
+
+def test_a_model_that_a_command_alone_named_is_missed_by_nobody_where_it_moves(tmp_path: Path) -> None:
+    """Somebody mistyped a name; after the next change of files there was an alert that nothing comes of it."""
+    named = command(100, "pin", model="e", version="v3")
+    some = {"x": of(["e"]), "y": of(["b"])}, {"x": of(["c"]), "y": of(["b", "e"])}
+    *_, last = said(tmp_path, [(some[0], 300, [named]), (some[1], END_S, [command(600, "unpin", model="e")])], "e")
+    assert [each.rule for each in last] == ["commands:unpin"]
 
 
 @pytest.mark.parametrize("files", [NOBODYS, GONE])
