@@ -49,6 +49,10 @@ def backtest_command(
     stop = Stop()
     with TemporaryDirectory(prefix="rollguard-backtest-") as folder, interruptible(stop):
         if files:
+            if data is not None:
+                raise typer.BadParameter(
+                    "names a store, and files are compared by: give one of them", param_hint="--data"
+                )
             streams: dict[Stream, list[Path]] = {
                 "events": files,
                 "feedback": feedback or [],

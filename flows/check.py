@@ -51,6 +51,8 @@ def _print_one(policy: Policy, console: Console) -> None:
     if policy.rules:
         console.print()
         console.print(rules_table(policy))
+    else:
+        console.print("No [[rule]]: all is counted, and nothing is said.", highlight=False, markup=False)
     if policy.monitors:
         _print_monitors(policy, console)
     for line in _waiting(policy):

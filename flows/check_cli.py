@@ -37,6 +37,10 @@ def check_command(
     rules = policy_files.load_policy(policy or where.policy)
     console = Console(markup=False, emoji=False, highlight=False)
     if not backtest:
+        if files and not (feedback or commands or as_json):
+            raise typer.BadParameter(
+                f"{files[0]}: files are of events, for --backtest; a policy is named by --policy", param_hint="files"
+            )
         if files or feedback or commands or as_json:
             raise typer.BadParameter("go with --backtest", param_hint="files, --feedback, --commands and --json")
         checks.print_policy(rules, Console(markup=False, emoji=False))

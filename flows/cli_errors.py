@@ -63,6 +63,7 @@ WRONG_USE = (
     WrongCommand,
     msgspec.ValidationError,
     replay.GivenTwice,
+    replay.ReadOnce,
     WrongReference,
     WrongAction,
     WrongCheck,

@@ -53,6 +53,17 @@ class GivenTwice(ValueError):
     """One file is two inputs: its items would be counted twice, or be events and feedback at once."""
 
 
+class ReadOnce(ValueError):
+    """A pipe where files are read more than once: the second reading would find nothing."""
+
+
+def require_files(files: Mapping[Stream, Sequence[Path]]) -> None:
+    """Refuse what can be read only once. ReadOnce; what is not there is refused where it is opened."""
+    for path in chain.from_iterable(files.values()):
+        if path.exists() and not (path.is_file() or path.is_dir()):
+            raise ReadOnce(f"{path}: is a pipe, and this reads its files more than once: write it to a file first")
+
+
 def inputs_of(
     files: Mapping[Stream, Sequence[Path]],
     policy: Policy,

@@ -87,6 +87,8 @@ def replay_command(
     if server is not None:
         page_cli.show(server.address, False)
     streams: dict[Stream, list[Path]] = {"events": files, "feedback": feedback or [], "commands": commands or []}
+    if archive:
+        replay.require_files(streams)
     paths = [path for some in streams.values() for path in some]
     with page_cli.ended(server), progress.of_files(paths) as progressed, interruptible(stop):
         credentials = command_secrets.credentials(where, rules)

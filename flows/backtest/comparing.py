@@ -24,11 +24,13 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 class PolicyOutcome(msgspec.Struct, frozen=True, kw_only=True):
     """What one policy said: control events by type, counted once an incident, pages, and the median time to detect.
 
-    `outcomes` are by model and version the events that matter to its traffic, in order, each type once.
+    `rules` has the counts by rule. `outcomes` are by model and version the events that matter to its traffic, in order,
+    each type once.
     """
 
     policy: str
     counts: dict[str, int]
+    rules: dict[str, dict[str, int]]
     pages: int
     pages_per_week: float | None
     detect_s: float | None
@@ -51,6 +53,9 @@ def summed(policy: str, events: Sequence[ControlEvent], start: int, end: int) ->
     """Sum up what was said from `start` until before `end` [Unix ms]."""
     first = [event for event in _first_of_incidents(events) if start <= event.ts < end]
     counts = Counter(event.type for event in first)
+    by_rule: dict[str, Counter[str]] = {}
+    for event in first:
+        by_rule.setdefault(event.rule, Counter())[event.type] += 1
     pages = len({_incident(event) for event in events if start <= event.ts < end and _wakes(event)})
     outcomes: dict[str, dict[str, list[Outcome]]] = {}
     for event in first:
@@ -62,6 +67,7 @@ def summed(policy: str, events: Sequence[ControlEvent], start: int, end: int) ->
     return PolicyOutcome(
         policy=policy,
         counts=dict(sorted(counts.items())),
+        rules={rule: dict(sorted(some.items())) for rule, some in sorted(by_rule.items())},
         pages=pages,
         pages_per_week=round(pages * WEEK_MS / (end - start), 2) if end > start else None,
         detect_s=round(median(spans), 1) if spans else None,

@@ -124,7 +124,8 @@ class Alarms(msgspec.Struct, kw_only=True):
 
 
 def measured(policy: Policy, files: QuietFiles, stop: Stop, progressed: Callable[[str, int], None]) -> FalseAlarms:
-    """Return what a policy says of files. NothingToMeasure; OSError, GivenTwice, TooManyRejects."""
+    """Return what a policy says of files. NothingToMeasure; OSError, GivenTwice, ReadOnce, TooManyRejects."""
+    replay.require_files(files.paths)
     found, taken = _run(policy, files, stop, progressed)
     if taken.first_ms is None or taken.last_ms is None:
         refused = f"; {taken.refused} items were refused" if taken.refused else ""

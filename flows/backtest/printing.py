@@ -31,6 +31,10 @@ def _counts(old: PolicyOutcome, new: PolicyOutcome) -> Table:
     table.add_row("policy", old.policy, new.policy)
     for kind in dict.fromkeys([*OUTCOMES, "alert", *old.counts, *new.counts]):
         table.add_row(kind, str(old.counts.get(kind, 0)), str(new.counts.get(kind, 0)))
+        for rule in sorted({**old.rules, **new.rules}) if kind == "alert" else ():
+            by_rule = [each.rules.get(rule, {}).get(kind, 0) for each in (old, new)]
+            if any(by_rule):
+                table.add_row(f"  by {plain(rule)}", *map(str, by_rule))
     table.add_row("pages", str(old.pages), str(new.pages))
     table.add_row("pages a week", _number(old.pages_per_week), _number(new.pages_per_week))
     table.add_row("onset to proof", _span(old.detect_s), _span(new.detect_s))

@@ -35,8 +35,9 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 def compare(old: Policy, new: Policy, asked: Asked, stop: Stop, progressed: Callable[[str, int], None]) -> Comparison:
     """Return what both policies say; what was read until a `stop` is compared.
 
-    NothingToMeasure; OSError, GivenTwice, TooManyRejects.
+    NothingToMeasure; OSError, GivenTwice, ReadOnce, TooManyRejects.
     """
+    replay.require_files(asked.files)
     runs = [_heard(policy, asked, stop, progressed) for policy in (old, new)]
     start, end = _covered(asked, runs[0])
     of_old, of_new = (summed(policy.hash, run.events, start, end) for policy, run in zip((old, new), runs, strict=True))

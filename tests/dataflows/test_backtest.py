@@ -169,6 +169,7 @@ def test_an_incident_pages_once() -> None:
     again = replace(later, id="3", revision=3, ts=12)
     found = summed("p", [event, later, again], 0, 10)
     assert (found.pages, found.counts, found.detect_s) == (1, {"hold": 1, "rollback": 1}, 3.0)
+    assert found.rules == {"r": {"hold": 1, "rollback": 1}}
     assert summed("p", [event, later, again], 10, 20).counts == {}, "it began before"
 
 
@@ -185,6 +186,7 @@ def test_a_rollback_after_an_alert_is_one(tmp_path: Path) -> None:
     of_policy = summed("p", found.events, 0, rollback.ts + 1)
     assert of_policy.counts["rollback"] == 1
     assert [each.at for each in of_policy.outcomes["m"]["v2"] if each.type == "rollback"] == [rollback.ts]
+    assert of_policy.rules == {"canary": {"rollback": 1}, "slo": {"alert": 1}}
 
 
 def test_what_a_policy_names_in_vain_is_said(tmp_path: Path) -> None:

@@ -40,6 +40,8 @@ def test_every_rule_is_listed_with_what_it_leads_to() -> None:
         assert words in text
     assert "all versions" in text
     assert "BAD when" not in printed("")
+    assert "No [[rule]]: all is counted, and nothing is said." in printed("")
+    assert "No [[rule]]" not in text
 
 
 @pytest.mark.parametrize("width", [60, 80, 100])

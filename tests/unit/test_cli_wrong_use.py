@@ -23,7 +23,7 @@ WRONG: list[tuple[list[str], int, str]] = [
         "policy = 'broken.toml': is not TOML: Invalid value (at line 2, column 8)",
     ),
     (["check", "--policy", "folder"], 2, "policy = 'folder': is a folder without any .toml file"),
-    (["check", "bad.ndjson"], 2, "go with --backtest"),
+    (["check", "bad.ndjson"], 2, "bad.ndjson: files are of events"),
     (["check", "--json"], 2, "go with --backtest"),
     (["check", "--backtest"], 2, "needs files of events"),
     (["check", "--backtest", "none.ndjson"], 2, "none.ndjson: No such file"),
@@ -53,6 +53,10 @@ WRONG: list[tuple[list[str], int, str]] = [
     (["reference", "show", "folder"], 2, "folder: Is a directory"),
     (["backtest", "--policy", "none.toml"], 2, "policy = 'none.toml': cannot be read"),
     (["backtest", "--policy", POLICY], 2, "--from"),
+    (["backtest", "--policy", POLICY, "bad.ndjson", "--data", "folder"], 2, "names a store"),
+    (["backtest", "--policy", POLICY, "pipe"], 2, "pipe: is a pipe"),
+    (["check", "--backtest", "pipe"], 2, "pipe: is a pipe"),
+    (["replay", "pipe", "--out", "out", "--archive"], 2, "pipe: is a pipe"),
     (["backtest", "--policy", POLICY, "--from", "soon"], 2, "--from: 'soon': must be a day"),
     (["backtest", "--policy", POLICY, "--from", "2026-11-21T12:00"], 2, "needs an offset"),
     (["backtest", "--policy", POLICY, "--from", "2026-11-21", "--to", "2026-11-21"], 2, "must be after --from"),
@@ -165,6 +169,7 @@ def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         if name.startswith("ROLLGUARD_"):
             monkeypatch.delenv(name)
     (tmp_path / "folder").mkdir()
+    os.mkfifo(tmp_path / "pipe")
     (tmp_path / "bad.ndjson").write_text('{"a\n')
     (tmp_path / "broken.toml").write_text(BROKEN)
     return lambda *words: CliRunner().invoke(cli.app, list(words))
