@@ -116,6 +116,10 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         )
         return joined_topics(iter((*own, *more_topics_of(self.more_topics))))
 
+    def in_group(self, worker: str) -> "Settings":
+        """The settings of another worker, in a group of its own: lag tools would take two of one name for one."""
+        return msgspec.structs.replace(self, kafka_group=f"{self.kafka_group}-{worker}")
+
     @property
     def kafka(self) -> KafkaConfig:
         return KafkaConfig(

@@ -6,7 +6,6 @@ Offsets are saved when an epoch ends, after its rows were stored. What is stored
 import logging
 from collections.abc import Callable
 
-import msgspec
 from bytewax.dataflow import Dataflow
 
 from flows import process, settings
@@ -44,8 +43,7 @@ class _Archive:
     def __init__(
         self, where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics
     ) -> None:
-        # A group of its own: lag tools would take two workers of one name for one.
-        self._where = msgspec.structs.replace(where, kafka_group=f"{where.kafka_group}-archive")
+        self._where = where.in_group("archive")
         self._policy, self._options, self._stop, self._metrics = policy, options, stop, metrics
         self._pseudonyms = checked_pseudonyms(where, policy)
         self._url = settings.store(where, None)

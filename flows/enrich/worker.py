@@ -8,7 +8,6 @@ import logging
 from collections.abc import Callable
 from contextlib import ExitStack
 
-import msgspec
 from bytewax.dataflow import Dataflow
 
 from flows import process, settings
@@ -46,8 +45,7 @@ class _Enrich:
     def __init__(
         self, where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics
     ) -> None:
-        # A group of its own: lag tools would take two workers of one name for one.
-        self._where = msgspec.structs.replace(where, kafka_group=f"{where.kafka_group}-enrich")
+        self._where = where.in_group("enrich")
         self._policy, self._options, self._stop, self._metrics = policy, options, stop, metrics
         self._url = settings.store(where, None)
 

@@ -7,7 +7,6 @@ it came from, and readers drop it.
 import logging
 from collections.abc import Callable
 
-import msgspec
 from bytewax.dataflow import Dataflow
 
 from flows import policy_files, process, settings
@@ -46,8 +45,7 @@ class _Evaluate:
     def __init__(
         self, where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics
     ) -> None:
-        # A group of its own: lag tools would take two workers of one name for one.
-        self._where = msgspec.structs.replace(where, kafka_group=f"{where.kafka_group}-evaluate")
+        self._where = where.in_group("evaluate")
         self._policy, self._options, self._stop, self._metrics = policy, options, stop, metrics
 
     def run_once(self, pulse: Pulse) -> None:
