@@ -37,32 +37,11 @@ class Server:
         host = host.strip("[]") or "127.0.0.1"
         access = Access.of(token, names, proxies)
         check(host, token, names, bool(proxies))
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        try:
-            self._socket = socket.create_server((host, int(port)), family=family)
-        except OSError as error:
-            raise OSError(error.errno, error.strerror, listen) from error
-        # asyncio asks for it only of sockets that name TCP: else each answer of two parts waits 40 ms for the first's
-        # acknowledgement. Connections have it from the socket that listens.
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._socket = _listening(host, int(port), listen)
         shown = f"[{host}]" if ":" in host else host
         self.address = f"http://{shown}:{self._socket.getsockname()[1]}/"
         self.page = Page(url, access, desk)
-        self._server = uvicorn.Server(
-            uvicorn.Config(
-                self.page,
-                log_config=None,
-                access_log=False,
-                server_header=False,
-                proxy_headers=False,  # Who asks is who has connected; `Access` alone believes a proxy.
-                lifespan="on",
-                timeout_graceful_shutdown=DRAIN_S,
-                limit_concurrency=CONNECTIONS_MAX,
-                http=Connection,  # Others that may be installed take heads of any size.
-                ws="none",
-                h11_max_incomplete_event_size=HEAD_MAX,
-            )
-        )
+        self._server = uvicorn.Server(_config(self.page))
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True, name="page")
 
     def begin(self) -> None:
@@ -76,3 +55,31 @@ class Server:
         if self._thread.ident is not None:
             self._thread.join()
         self._socket.close()
+
+
+def _listening(host: str, port: int, listen: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        listens = socket.create_server((host, port), family=family)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, listen) from error
+    # asyncio asks for it only of sockets that name TCP: else each answer of two parts waits 40 ms for the first's
+    # acknowledgement. Connections have it from the socket that listens.
+    listens.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return listens
+
+
+def _config(page: Page) -> uvicorn.Config:
+    return uvicorn.Config(
+        page,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        proxy_headers=False,  # Who asks is who has connected; `Access` alone believes a proxy.
+        lifespan="on",
+        timeout_graceful_shutdown=DRAIN_S,
+        limit_concurrency=CONNECTIONS_MAX,
+        http=Connection,  # Others that may be installed take heads of any size.
+        ws="none",
+        h11_max_incomplete_event_size=HEAD_MAX,
+    )

@@ -26,26 +26,15 @@ def overview(store: Store, asked: Asked) -> Row:
         return {"title": "nothing is counted yet", "counted": None, "models": [], "alerts": [], "events": []}
     now = counted["counted"]
     ask = {"model": "", "at": at}
-    releases = defaultdict(list)
-    for release in store.ask("releases", **ask):
-        releases[release["model"]].append(release | {"state": state_of(release)})
+    releases = _by_model([release | {"state": state_of(release)} for release in store.ask("releases", **ask)])
     traffic = _by_model(store.ask("traffic", model="", **{"from": moment(now - LATELY_MS), "to": moment(now)}))
-    slis = _by_model(
-        store.ask(
-            "sli_lines",
-            model="",
-            slice="*",
-            slis=[],
-            step_s=SPARK_STEP_S,
-            **{"from": moment(now - SPARK_MS), "to": moment(now)},
-        )
-    )
+    slis = _by_model(_lately(store, now))
     alerts = store.ask("alerts", **ask)
     events = [event_row(each) for each in store.ask("events", version="", type="", count=EVENTS, **ask)]
     names = sorted({*releases, *traffic, *slis})
     pins = {row["model"]: row["pin"] for row in store.ask("pins", **ask)}
     rows = [
-        _model(name, releases[name], traffic.get(name, []), slis.get(name, []), events, now)
+        _model(name, releases.get(name, []), traffic.get(name, []), slis.get(name, []), events, now)
         | {"pin": pins.get(name) or ""}
         for name in names
     ]
@@ -61,6 +50,12 @@ def overview(store: Store, asked: Asked) -> Row:
         "alerts": aged(alerts, now),
         "events": events,
     }
+
+
+def _lately(store: Store, now: int) -> list[Row]:
+    """Return the SLIs of all models over the last hour, as lines."""
+    hour = {"from": moment(now - SPARK_MS), "to": moment(now)}
+    return store.ask("sli_lines", model="", slice="*", slis=[], step_s=SPARK_STEP_S, **hour)
 
 
 def _add_verdicts(store: Store, models: list[Row], at: str) -> None:
