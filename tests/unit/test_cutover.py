@@ -183,7 +183,7 @@ def test_a_restart_does_not_show() -> None:
     [
         ('cutover_action = "stop"', "cutover_action", "must be one of alert, hold, throttle, rollback, kill"),
         ("cutover_tolerance = 0.5", "cutover_tolerance", "must be a ratio of odds"),
-        ("cutover_points = 2", "cutover_points", "Expected"),
+        ("cutover_points = 2", "cutover_points", "must be a number below 1"),
     ],
 )
 def test_wrong_keys_are_refused(line: str, key: str, allowed: str) -> None:
