@@ -158,14 +158,17 @@ def _expectations(monitor: Contract, watched: Watched, ended: Ended, window: Fie
         raise ValueError(f"{monitor.name}: the profile has no {watched.name}")
     texts = [name.text for name in window.names]
     fields = expected_fields(watched.field, ended.start, ended.window_ms, texts)
-    return [_expectation(monitor, field) for field in fields]
+    # The range is that of all numbers, whatever is expected of a slice or an hour.
+    moments = watched.field.moments
+    bounds = (None, None) if moments is None else moments.bounds
+    return [_expectation(monitor, field, *bounds) for field in fields]
 
 
-def _expectation(monitor: Contract, reference: Field) -> Expectation:
+def _expectation(monitor: Contract, reference: Field, low: float | None, high: float | None) -> Expectation:
     return Expectation(
         reference=reference,
-        low=monitor.low,
-        high=monitor.high,
+        low=low if monitor.low is None else monitor.low,
+        high=high if monitor.high is None else monitor.high,
         categories=monitor.categories,
         missing_share_max=monitor.missing_share_max,
         sigmas=monitor.sigmas,

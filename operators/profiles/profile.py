@@ -25,6 +25,10 @@ HOURS = 168  # Of a week, from Monday on, of the time zone of the field.
 # An exponential has a kurtosis of 9. Measured: of fresh log-normal values (sd of the logarithm 1), 24,500 an hour, some
 # lay a span and more outside of the range of 20,000 in 9 of 120 hours; ten spans outside in none.
 HEAVY_KURTOSIS, HEAVY_ROOM = 12.0, 10.0
+# Of few numbers neither the largest nor the kurtosis says as much: of 60 to 500 that are exponential, 34 to 0.4 of a
+# week of 300 an hour lay a span outside. So with fewer than these tails are heavy from a lower kurtosis on, which those
+# of a normal are with few, and of what has bounds of its own with none.
+FEW_NUMBERS = ((250, 2.5), (2_000, 3.5))
 
 Kind = Literal["number", "category"]
 
@@ -62,9 +66,11 @@ class Moments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def bounds(self) -> tuple[float, float]:
         """The range of plausible values: the reference's [low, high], widened on both sides by high - low.
 
-        With heavy tails, where the largest value says little about the next one, by ten times as much.
+        With heavy tails, where the largest value says little about the next one, by ten times as much. `n` must be how
+        many numbers the range is of.
         """
-        room = (self.high - self.low) * (HEAVY_ROOM if self.kurtosis > HEAVY_KURTOSIS else 1.0)
+        limit = next((kurtosis for few, kurtosis in FEW_NUMBERS if self.n < few), HEAVY_KURTOSIS)
+        room = (self.high - self.low) * (HEAVY_ROOM if self.kurtosis > limit else 1.0)
         return self.low - room, self.high + room
 
 
