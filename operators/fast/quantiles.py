@@ -179,7 +179,7 @@ def find_ranks(
             if behind == before:
                 continue
             last = column
-            if rank == ranks.shape[1] or ranks[at, rank] >= behind:
+            if ranks[at, rank] >= behind:
                 before = behind
                 continue
             for place in range(PAGE_MASK + 1):
@@ -187,6 +187,8 @@ def find_ranks(
                 while rank < ranks.shape[1] and ranks[at, rank] < before:
                     found[at, rank] = column * (PAGE_MASK + 1) + place
                     rank += 1
+            if rank == ranks.shape[1]:
+                break
         if not before:
             found[at] = -1
         elif rank < ranks.shape[1]:

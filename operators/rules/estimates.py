@@ -14,7 +14,7 @@ from operators.stats.multiple_testing import Bools
 
 # Where `detectable` looks; between two of them, 5 % apart, it draws a line.
 TIMES = np.geomspace(1.02, 1_000.0, 200)
-STRIDE = 14  # Places that are looked at together.
+STRIDES = 36, 6, 1  # A place is looked for in stretches of so many, then in those of the one that has it.
 
 
 def points(processes: EProcesses, which: Ints, alpha: Floats | float) -> tuple[Floats, Floats]:
@@ -52,14 +52,15 @@ def detectable(processes: EProcesses, which: Ints, alpha: Floats | float) -> Flo
     1 / alpha, and the weight 1/2 of harm from the first block. A true one needs some more, because its size must be
     learned first, and half of the time more, as it is an expectation.
     """
-    every = np.arange(len(which))
-    ends = np.minimum(np.arange(STRIDE, len(TIMES) + STRIDE, STRIDE), len(TIMES)) - 1
-    # What is enough at one place is at all that follow: so of each stretch the end is looked at, and of one all of it.
-    by_end = _enough(processes, which, alpha, np.broadcast_to(ends, (len(which), len(ends))))
-    places = np.maximum(ends[by_end.argmax(axis=1)][:, None] - np.arange(STRIDE)[::-1], 0)
-    found = places[every, _enough(processes, which, alpha, places).argmax(axis=1)]
+    places, size, by_end = np.zeros(len(which), np.int64), len(TIMES), np.zeros(len(which), bool)
+    for stride in STRIDES:
+        # What is enough at one place is at all that follow: so of each stretch the end is looked at.
+        ends = np.minimum(places[:, None] + np.arange(stride, size + stride, stride), len(TIMES)) - 1
+        enough, size = _enough(processes, which, alpha, ends), stride
+        by_end |= enough.any(axis=1)
+        places += stride * enough.argmax(axis=1)
     b = _observed(processes, which)[3]
-    return np.where(by_end.any(axis=1), shifted(b, processes.tolerance * TIMES[found]) - b, np.inf)
+    return np.where(by_end, shifted(b, processes.tolerance * TIMES[places]) - b, np.inf)
 
 
 def _enough(processes: EProcesses, which: Ints, alpha: Floats | float, places: Ints) -> Bools:

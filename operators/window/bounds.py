@@ -117,11 +117,13 @@ def quotient(above: Floats, below: Floats) -> Floats:
 
 def _of_quantile(histograms: PagedHistograms, slots: Ints, measure: int, n: Ints, p: float, alpha: float) -> Floats:
     few, many = (kept_ranks(most, n, each, alpha) for each in (p, 1.0 - p))
-    ranks = np.concatenate((few, n - 1 - many))  # Of the lower bounds, then of the upper ones.
-    bounds = np.repeat([-np.inf, np.inf], len(n))
-    known = np.flatnonzero((ranks >= 0) & (ranks < np.concatenate((n, n))))
-    bounds[known] = histograms.ranked(np.concatenate((slots, slots))[known], measure, ranks[known])
-    return _wider(bounds.reshape(2, -1).T)
+    ranks = np.column_stack((few, n - 1 - many))  # Of the lower bounds and the upper ones, which are above these.
+    known = (ranks >= 0) & (ranks < n[:, None])
+    bounds = np.tile([-np.inf, np.inf], (len(n), 1))
+    rows = np.flatnonzero(known.any(axis=1))
+    found = histograms.ranked(slots[rows], measure, np.clip(ranks[rows], 0, n[rows, None] - 1))
+    bounds[known] = found[known[rows]]
+    return _wider(bounds)
 
 
 def most(n: Ints, p: Floats | float, alpha: float) -> Ints:

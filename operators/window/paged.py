@@ -130,22 +130,23 @@ class PagedHistograms:
         return result
 
     def ranked(self, slots: Ints, measure: int, ranks: Ints) -> Floats:
-        """Return the value that stands for the rank-th smallest (from 0) of each slot.
+        """Return the values that stand for the rank-th smallest (from 0) of slots, (K, R); `ranks` rise in each row.
 
         NaN where a slot has no values; of a rank that is too large that of the largest one.
         """
         self._reserve(int(slots.max(initial=-1)) + 1)  # A slot may have events, and never a value.
-        found = np.full(len(slots), np.nan)
+        found = np.full(ranks.shape, np.nan)
         if not len(slots) or not len(self.numbers):
             return found
         held = self._held()
         if held is not None and (kernels := loading.kernels()) is not None:
-            return values_of_ranks(kernels, held, slots, np.full(len(slots), measure), ranks[:, None])[:, 0]
+            return values_of_ranks(kernels, held, slots, np.full(len(slots), measure), ranks)
         columns = self._columns(measure)
         search = self._search(slots, columns)
         before = search.before(np.arange(len(slots) + 1) * len(columns))
         known = np.flatnonzero(np.diff(before))
-        found[known] = search.buckets(np.minimum(before[:-1] + ranks, before[1:] - 1)[known])[0]
+        places = np.minimum(before[:-1, None] + ranks, before[1:, None] - 1)[known]
+        found[known] = search.buckets(places.ravel())[0].reshape(places.shape)
         return found
 
     def _search(self, slots: Ints, columns: Ints) -> "_Search":

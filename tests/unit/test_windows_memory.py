@@ -185,7 +185,7 @@ def test_a_bucket_may_hold_more_than_32_bits() -> None:
     held.add(one, one, one + 200, np.array([1]))
     low, high = held.quantiles(one, 1, (0.0, 1.0))[0, 0].tolist()
     assert low < high
-    assert held.ranked(one, 0, np.array([INT32_MAX + 5])).tolist() == [high]
+    assert held.ranked(one, 0, np.array([[INT32_MAX + 5]])).tolist() == [[high]]
 
 
 def test_many_hops_of_few_events_stay_in_32_bits() -> None:
