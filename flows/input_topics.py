@@ -1,5 +1,6 @@
 """The topics that a worker reads: what each of them carries, in which format."""
 
+import re
 from collections.abc import Iterator
 from typing import get_args
 
@@ -9,6 +10,7 @@ from operators.ingest.formats.format import Stream
 from operators.ingest.formats.registry import FORMATS
 
 MORE: tuple[Stream, ...] = ("events", "feedback")  # Commands come from one topic, whose order is theirs.
+NAMES = r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}"  # Of topics, as Kafka has them.
 
 
 class InputTopic(msgspec.Struct, frozen=True, kw_only=True):
@@ -44,7 +46,9 @@ def joined_topics(topics: Iterator[InputTopic]) -> dict[str, InputTopic]:
 def _topic_of(text: str) -> InputTopic:
     name, _, rest = text.partition(":")
     stream, _, form = rest.partition(":")
-    if not name or stream not in MORE or (form or "native") not in FORMATS or rest.endswith(":"):
+    if not re.fullmatch(NAMES, name):
+        raise ValueError(f"{text!r}: a topic's name has letters, digits, '.', '_' and '-', at most 249")
+    if stream not in MORE or (form or "native") not in FORMATS or rest.endswith(":"):
         streams = " or ".join(f"TOPIC:{each}" for each in get_args(Stream) if each in MORE)
         raise ValueError(f"{text!r}: must be {streams}, with :FORMAT of {', '.join(FORMATS)}")
     return InputTopic(name=name, stream=stream, form=form or "native")

@@ -59,7 +59,10 @@ def parse_teams(texts: Mapping[str, str], profiles: Mapping[str, bytes] | None =
 
 
 def limited(policy: Policy) -> Policy:
-    """Return the policy of one file; where it says for which models it is, with all others nobody's."""
+    """Return the policy of one file; where it says for which models it is, with all others nobody's. PolicyError."""
+    for index, name in enumerate(policy.models):
+        if name in policy.models[:index]:
+            raise PolicyError("models", name, "is named twice")
     return joined([policy], Claims([policy.models], None)) if policy.models else policy
 
 

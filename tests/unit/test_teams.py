@@ -126,3 +126,9 @@ def test_a_folder_is_read_with_its_profiles_and_faults(tmp_path: Path) -> None:
     (tmp_path / "b.toml").write_text('models = ["*-1"]')
     with pytest.raises(PolicyError, match=r"b\.toml: models = '\*-1': takes model 'x-1', and so does a\.toml"):
         load_policy(tmp_path)
+
+
+def test_a_file_that_is_alone_names_no_model_twice() -> None:
+    """In a folder that was refused; alone it was not."""
+    with pytest.raises(PolicyError, match="models = 'm': is named twice"):
+        limited(parse('models = ["m", "n", "m"]'))
