@@ -29,8 +29,8 @@ from operators.rules.verdict import Verdict
 from operators.store.rows import Rows
 from operators.window.folded import Folded
 from operators.window.partial import Partial
-from operators.window.waiting_commands import Due, without_start
-from operators.wire.commands import Release, Silence, Unsilence
+from operators.window.waiting_commands import Due, TakenIn, without_start
+from operators.wire.commands import Release
 from operators.wire.control import ControlEvent
 
 Of = TypeVar("Of", Verdict, Folded)
@@ -176,8 +176,8 @@ class ShardModels:
 
     def _addressed(self, due: Sequence[Due], rows: Collection[str]) -> Addressed:
         """Return by model the commands and notices that are for it."""
-        if self._takes is not None and any(isinstance(each, Silence | Unsilence) and not each.model for each in due):
-            self._take_in({name for name in (*self._state.aside, *self._arriving) if self._takes(name)})
+        # What all models are told is for those too that are taken in with this pane: here, and in no other shard.
+        self._take_in({each.model for each in due if isinstance(each, TakenIn)})
         state, now = self._state, (self._state.pane + 1) * self._policy.pane_ms
         state.silences, by_model = silenced(state.silences, state.models, due, now)
         if self._takes is not None:

@@ -92,6 +92,18 @@ def test_a_silence_of_all_models_that_was_ended_is_not_obeyed_again_by_a_file_th
     assert alerts(last) == {("slo", False)}
 
 
+def test_what_all_models_are_told_takes_a_model_into_no_shard_but_its_own(tmp_path: Path) -> None:
+    """While it was nobody's it was put aside in another one: there it was told of as silent, and had two lives."""
+    muted = of_all(740, "silence", until=START_MS + 800_000, rule="silent")
+    stages: list[Stage] = [
+        ({"x": of(["a"]), "y": of(["b", "c"])}, 500, []),
+        ({"x": of(["d"]), "z": of(["b"])}, 540, []),
+        ({"x": of(["a"]), "y": of(["b"])}, END_S, [muted]),
+    ]
+    *_, last = said(tmp_path, stages)
+    assert "silent" not in {each.rule for each in last}
+
+
 def test_what_all_models_are_told_is_for_those_too_that_arrive_with_that_very_pane(tmp_path: Path) -> None:
     silence, ended = of_all(100, "silence", until=START_MS + 5_000_000), of_all(500, "unsilence")
     stages: list[Stage] = [(ALONE, 400, [silence]), (DIVIDED, 500, []), (ALONE, 560, []), (DIVIDED, END_S, [ended])]
