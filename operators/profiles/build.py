@@ -3,6 +3,7 @@
 Reads each column once, in memory, and gives the same profile for the same values in any order.
 """
 
+import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
@@ -14,6 +15,8 @@ from operators.arrays import Floats, Ints
 from operators.profiles.binning import TEXT, Value, bins_of, category_bins, number_bins, numbers_of, texts_of
 from operators.profiles.profile import BINS, CATEGORIES_MAX, RESIDUAL, Centroids, Components, Field, Moments, Profile
 from operators.stats.magnitude import scaled, unscaled
+
+_STEPS = 16  # Between neighbouring floats.
 
 
 def build(
@@ -79,7 +82,9 @@ def number_field(numbers: Floats, bins: int = BINS) -> Field:
     """Return the field of a column as `numbers_of` gives it."""
     finite = np.sort(numbers[np.isfinite(numbers)])
     distinct, counts = np.unique(finite, return_counts=True)
-    edges = tuple(cuts_of(distinct, counts, bins).tolist())
+    # What was always the same has a bin of its own, between what is less and what is more.
+    cuts = around(float(distinct[0])) if len(distinct) == 1 else cuts_of(distinct, counts, bins)
+    edges = tuple(cuts.tolist())
     return Field(
         kind="number",
         edges=edges,
@@ -121,6 +126,12 @@ def moments_of_weighted(rising: Floats, counts: Ints) -> Moments:
         low=float(rising[0]),
         high=float(rising[-1]),
     )
+
+
+def around(number: float) -> Floats:
+    """Return cuts on both sides of a number, beyond what is rounded otherwise elsewhere."""
+    room = _STEPS * math.ulp(number)
+    return np.array([number - room, number + room])
 
 
 def cuts_of(rising: Floats, counts: Ints, bins: int) -> Floats:

@@ -105,7 +105,7 @@ def test_fields_are_read_as_the_job_will_read_them(run: Reference) -> None:
     assert done.exit_code == 0, done.output
     assert set(built().fields) == {"latency_ms", "feedback.judge"}
     assert built().fields["latency_ms"].counts[-2:] == (10, 0)
-    assert built().fields["feedback.judge"].counts == (3, 3, 0)
+    assert built().fields["feedback.judge"].counts == (0, 3, 0, 3, 0)
 
 
 def test_embeddings_become_clusters(run: Reference) -> None:
