@@ -12,6 +12,7 @@ from flows import check as checks
 from flows import policy_files, progress, settings
 from flows.backtest.false_alarms import QuietFiles, measured
 from flows.backtest.printing_alarms import print_alarms
+from flows.check_keys import print_keys
 from flows.cli_errors import fail, guarded, interruptible
 from flows.input_options import FeedbackFormatOption, FormatOption, PolicyOption, with_formats
 from operators.connectors.stop import Stop
@@ -28,7 +29,10 @@ def check_command(
     ] = False,
     feedback: Annotated[list[Path] | None, typer.Option("--feedback", help="A file of feedback; repeatable.")] = None,
     commands: Annotated[list[Path] | None, typer.Option("--commands", help="A file of commands; repeatable.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    keys: Annotated[
+        bool, typer.Option("--keys", help="Print every key that is in force, with its value: those by default, too.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON, with --keys or --backtest.")] = False,
     form: FormatOption = None,
     feedback_form: FeedbackFormatOption = None,
 ) -> None:
@@ -37,6 +41,9 @@ def check_command(
     rules = policy_files.load_policy(policy or where.policy)
     console = Console(markup=False, emoji=False, highlight=False)
     if not backtest:
+        if keys and not (files or feedback or commands):
+            print_keys(rules, as_json)
+            return
         if files and not (feedback or commands or as_json):
             raise typer.BadParameter(
                 f"{files[0]}: files are of events, for --backtest; a policy is named by --policy", param_hint="files"
@@ -45,8 +52,8 @@ def check_command(
             raise typer.BadParameter("go with --backtest", param_hint="files, --feedback, --commands and --json")
         checks.print_policy(rules, Console(markup=False, emoji=False))
         return
-    if not files:
-        raise typer.BadParameter("needs files of events", param_hint="--backtest")
+    if not files or keys:
+        raise typer.BadParameter("needs files of events, and goes without --keys", param_hint="--backtest")
     _backtest(rules, {"events": files, "feedback": feedback or [], "commands": commands or []}, where, console, as_json)
 
 

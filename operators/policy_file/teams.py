@@ -58,6 +58,13 @@ def parse_teams(texts: Mapping[str, str], profiles: Mapping[str, bytes] | None =
     return joined(policies, Claims([policy.models for policy in policies], rest))
 
 
+def written_tables(policy: Policy) -> list[tuple[Policy, dict[str, Any]]]:
+    """Return the policy of each file, with the tables that are said of it: its own, and the worker's in any."""
+    raws = {each.file: tables_of(each.text) for each in policy.each}
+    shared = _workers(raws)
+    return [(each, raws[each.file] | shared) for each in policy.each]
+
+
 def limited(policy: Policy) -> Policy:
     """Return the policy of one file; where it says for which models it is, with all others nobody's. PolicyError."""
     for index, name in enumerate(policy.models):

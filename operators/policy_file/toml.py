@@ -73,7 +73,7 @@ class _Measures(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     names: list[str] = []
 
 
-class _File(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
+class PolicyTables(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
     """A file with all that it leaves out (`defaults.py`)."""
 
     runbook_base: Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^\S+$")] = RUNBOOKS
@@ -124,7 +124,7 @@ def parse(text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
 def parse_tables(written: dict[str, Any], text: str, profiles: Mapping[str, bytes] | None = None) -> Policy:
     """Return the policy of some tables, which are those of `text` and perhaps more. PolicyError."""
     raw = with_defaults(written)
-    file = convert(raw, _File, "")
+    file = convert(raw, PolicyTables, "")
     _check_time(file, raw)
     if math.isnan(file.dead_letters.share_max):
         raise PolicyError("dead_letters.share_max", file.dead_letters.share_max, "must be between 0 and 1")
@@ -173,7 +173,7 @@ def parse_tables(written: dict[str, Any], text: str, profiles: Mapping[str, byte
     return msgspec.structs.replace(policy, rules=rules_of(file.rule, policy), releases=releases)
 
 
-def _monitored(policy: Policy, file: _File, profiles: Profiles) -> Policy:
+def _monitored(policy: Policy, file: PolicyTables, profiles: Profiles) -> Policy:
     """Return it with its monitors and what they watch; what profiles hold is a part of what it says."""
     monitors, waiting = monitors_of(file.monitor, file.drift, policy, profiles)
     watched = watched_by(monitors, profiles.by_name(), policy.slis)
@@ -211,7 +211,7 @@ def hash_of(raw: object) -> str:
     return hashlib.sha256(msgspec.json.encode(raw, order="sorted")).hexdigest()[:16]
 
 
-def _check_time(file: _File, raw: dict[str, Any]) -> None:
+def _check_time(file: PolicyTables, raw: dict[str, Any]) -> None:
     pane = file.time.pane.ms
     if not 100 <= pane <= UNITS_MS["d"]:
         raise PolicyError("time.pane", raw["time"]["pane"], "must be between 100ms and 1d")

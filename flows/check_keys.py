@@ -1,0 +1,30 @@
+"""`rollguard check --keys`: every key of a policy that is in force, with its value."""
+
+import sys
+
+import msgspec
+
+from flows.plain import json_escaped, plain
+from operators.policy.policy import Policy
+from operators.policy_file.in_force import in_force, key_lines, keys_written
+
+BY_DEFAULT = "  # by default"
+
+
+def print_keys(policy: Policy, as_json: bool) -> None:
+    """Print a line for each key, named as faults of a policy name it, by file; or all tables as JSON.
+
+    Of several files JSON has the tables of each by its name.
+    """
+    tables = in_force(policy)
+    if as_json:
+        shown = tables.get("", tables)
+        sys.stdout.write(json_escaped(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode()) + "\n")
+        return
+    written = keys_written(policy)
+    for file, each in tables.items():
+        if file:
+            sys.stdout.write(f"# {plain(file)}.toml\n")
+        for key, value in key_lines(each):
+            text = json_escaped(f"{key} = {msgspec.json.encode(value).decode()}")
+            sys.stdout.write(f"{text}{'' if key in written[file] else BY_DEFAULT}\n")
