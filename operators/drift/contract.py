@@ -46,21 +46,42 @@ def findings(feature: str, expectation: Expectation, summary: Summary) -> Iterat
         raise ValueError(f"{feature}: need {expectation.reference.bins} bins, got {len(summary.counts)}")
     yield from share_findings(feature, expectation, summary)
     yield from _constant(feature, expectation, summary)
-    yield from moment_findings(feature, expectation, summary)
-    yield from _range(feature, expectation, summary)
+    by_chance = _others_by_chance(expectation, summary)
+    if not by_chance:
+        yield from moment_findings(feature, expectation, summary)
+    yield from _range(feature, expectation, summary, by_hand=by_chance)
     yield from _cardinality(feature, expectation, summary)
 
 
-def _range(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
+def _others_by_chance(expectation: Expectation, summary: Summary) -> bool:
+    """Tell whether a number that was always the same in the reference may have been others as often as in the window.
+
+    As likely in both, none of k others in both together are among the m numbers of the reference, and not among the n
+    of the window, with a chance of at most (n / (n + m)) ** k, which is to be above that of `sigmas`: of a flag that 60
+    rows did not have nobody knows that it is never there. Profiles of before have no bin for it alone.
+    """
+    reference, moments = expectation.reference, expectation.range_of or expectation.reference.moments
+    if moments is None or reference.cardinality != 1 or not reference.edges or not summary.n:
+        return False
+    before = reference.counts[: reference.missing]
+    others = (summary.n - summary.counts[before.index(max(before))]) / summary.design
+    n, m = summary.n_worth, moments.n / reference.design_effect
+    return others * math.log(n / (n + m)) > math.log(float(normal_tail(expectation.sigmas)))
+
+
+def _range(
+    feature: str, expectation: Expectation, summary: Summary, *, by_hand: bool = False
+) -> Iterator[ContractBreach]:
+    """Find numbers outside of the range; `by_hand`: of the limits alone that a person wrote."""
     if not summary.n or expectation.reference.moments is None:
         return
     reference = expectation.reference.moments
-    low, high = expectation.bounds
+    low, high = (expectation.low, expectation.high) if by_hand else expectation.bounds
     for observed, expected, limit, broken in (
-        (summary.low, reference.low, low, summary.low < low),
-        (summary.high, reference.high, high, summary.high > high),
+        (summary.low, reference.low, low, low is not None and summary.low < low),
+        (summary.high, reference.high, high, high is not None and summary.high > high),
     ):
-        if broken:
+        if broken and limit is not None:
             yield ContractBreach(feature=feature, kind="range", observed=observed, expected=expected, limit=limit)
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import msgspec
 
-from operators.profiles.profile import Field
+from operators.profiles.profile import Field, Moments
 
 SIGMAS = 5.0  # 200 features and 50 slices, hourly, then break 2.4 times a week by chance (`false_alarms`).
 SAMPLES_MIN = 30  # Rows of a window; fewer break nothing.
@@ -34,7 +34,8 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     """The contract of one feature. What is None is taken from the reference, with room for chance.
 
     `low` and `high` in the unit of the feature, `categories` a part of the reference's: exact, one value outside breaks
-    them. ValueError: a limit that does not fit to the kind of the reference, or sigmas not above 0.
+    them. The range that the reference gives is that of the numbers `range_of`, None: of its own.
+    ValueError: a limit that does not fit to the kind of the reference, or sigmas not above 0.
     """
 
     reference: Field
@@ -42,6 +43,7 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     high: float | None = None
     categories: tuple[str, ...] | None = None
     missing_share_max: float | None = None
+    range_of: Moments | None = None
     sigmas: float = SIGMAS
 
     def __post_init__(self) -> None:
@@ -57,7 +59,7 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def bounds(self) -> tuple[float, float]:
         """The range: a limit that is not given is the reference's, widened as `Moments.bounds` says."""
-        moments = self.reference.moments
+        moments = self.range_of or self.reference.moments
         if moments is None:
             return -math.inf, math.inf
         low, high = moments.bounds

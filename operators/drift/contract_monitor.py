@@ -158,19 +158,18 @@ def _expectations(monitor: Contract, watched: Watched, ended: Ended, window: Fie
         raise ValueError(f"{monitor.name}: the profile has no {watched.name}")
     texts = [name.text for name in window.names]
     fields = expected_fields(watched.field, ended.start, ended.window_ms, texts)
-    # The range is that of all numbers, whatever is expected of a slice or an hour.
-    moments = watched.field.moments
-    bounds = (None, None) if moments is None else moments.bounds
-    return [_expectation(monitor, field, *bounds) for field in fields]
+    return [_expectation(monitor, field, watched.field) for field in fields]
 
 
-def _expectation(monitor: Contract, reference: Field, low: float | None, high: float | None) -> Expectation:
+def _expectation(monitor: Contract, reference: Field, whole: Field) -> Expectation:
+    """Return what is expected; the range is that of all numbers, whatever is expected of a slice or an hour."""
     return Expectation(
         reference=reference,
-        low=low if monitor.low is None else monitor.low,
-        high=high if monitor.high is None else monitor.high,
+        low=monitor.low,
+        high=monitor.high,
         categories=monitor.categories,
         missing_share_max=monitor.missing_share_max,
+        range_of=whole.moments,
         sigmas=monitor.sigmas,
     )
 

@@ -1,6 +1,5 @@
 """Monitors of means at the end of a window: has a field fallen against its reference by more than chance allows?"""
 
-import math
 from collections.abc import Iterator
 
 import msgspec
@@ -12,13 +11,12 @@ from operators.drift.ended_window import Ended
 from operators.drift.false_alarms import of_sigma
 from operators.drift.kind import WindowKind
 from operators.drift.member import watched_of
-from operators.drift.moments import ROUNDED_STEPS
 from operators.drift.results import Drift
 from operators.drift.window_sums import joined_sums
 from operators.policy.monitors import AGAINST, OnNumbers, Reference, Watched, WindowMonitor, axis_of, kind_of
 from operators.policy.reading import Above, span
 from operators.profiles.expected_field import expected_fields
-from operators.profiles.profile import Moments
+from operators.profiles.profile import Moments, rounding
 from operators.stats.design_effect import design_effect
 from operators.stats.magnitude import of_standardised, standardised
 from operators.stats.welch import Scores, fall, scores_of
@@ -118,7 +116,7 @@ def _of_profile(monitor: Sigma, watched: Watched, slots: Ints, ended: Ended) -> 
 
 def _lowest(moments: Moments) -> float:
     """Return the mean; of numbers that are a few steps of floats apart it is known to within some of them alone."""
-    steps = ROUNDED_STEPS * math.ulp(moments.mean)
+    steps = rounding(moments.mean)
     return moments.mean - steps if steps > moments.sd * ROUNDED_AWAY else moments.mean
 
 

@@ -5,14 +5,13 @@ from collections.abc import Iterator
 
 from operators.drift.contract_breach import ContractBreach, Expectation
 from operators.drift.summary import Summary
-from operators.profiles.profile import Moments
+from operators.profiles.profile import Moments, rounding
 
 SAMPLES_MIN = 100  # Of numbers; below, the tails of means and deviations are not near enough to normal.
 MEAN_SHIFT_MIN = 0.5  # Standard deviations of the reference; PSI of a normal shifted by that is 0.25.
 SD_FACTOR_MIN = 1.5
 SCALE_TOLERANCE = 0.15  # Of a power of ten: between 7.1 and 14.1 times is ten times.
 FACTOR_MAX = 700.0  # Of a logarithm: its exponential is near the largest float.
-ROUNDED_STEPS = 16  # Between neighbouring floats: a mean of millions is off by fewer.
 
 
 def moment_findings(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
@@ -61,8 +60,8 @@ def _mean_limit(reference: Moments, before: float, summary: Summary, sigmas: flo
 
 
 def _rounding(reference: Moments, summary: Summary) -> float:
-    """How far off a mean may be as floats are rounded: of a time in milliseconds by less than one of them."""
-    return ROUNDED_STEPS * math.ulp(max(abs(reference.mean), abs(summary.mean)))
+    """How far off a mean may be as floats are rounded."""
+    return rounding(max(abs(reference.mean), abs(summary.mean)))
 
 
 def _sd_limit(reference: Moments, before: float, summary: Summary, sigmas: float) -> float:

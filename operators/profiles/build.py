@@ -3,7 +3,6 @@
 Reads each column once, in memory, and gives the same profile for the same values in any order.
 """
 
-import math
 from collections import Counter
 from collections.abc import Collection, Mapping, Sequence
 
@@ -13,10 +12,18 @@ from msgspec import UNSET, UnsetType
 
 from operators.arrays import Floats, Ints
 from operators.profiles.binning import TEXT, Value, bins_of, category_bins, number_bins, numbers_of, texts_of
-from operators.profiles.profile import BINS, CATEGORIES_MAX, RESIDUAL, Centroids, Components, Field, Moments, Profile
+from operators.profiles.profile import (
+    BINS,
+    CATEGORIES_MAX,
+    RESIDUAL,
+    Centroids,
+    Components,
+    Field,
+    Moments,
+    Profile,
+    rounding,
+)
 from operators.stats.magnitude import scaled, unscaled
-
-_STEPS = 16  # Between neighbouring floats.
 
 
 def build(
@@ -130,7 +137,7 @@ def moments_of_weighted(rising: Floats, counts: Ints) -> Moments:
 
 def around(number: float) -> Floats:
     """Return cuts on both sides of a number, beyond what is rounded otherwise elsewhere."""
-    room = _STEPS * math.ulp(number)
+    room = rounding(number)
     return np.array([number - room, number + room])
 
 

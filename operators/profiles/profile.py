@@ -6,6 +6,7 @@ readable JSON each; two builds from the same values are the same bytes, and so h
 """
 
 import hashlib
+import math
 from typing import Literal
 
 import msgspec
@@ -30,7 +31,14 @@ HEAVY_KURTOSIS, HEAVY_ROOM = 12.0, 10.0
 # of a normal are with few, and of what has bounds of its own with none.
 FEW_NUMBERS = ((250, 2.5), (2_000, 3.5))
 
+ROUNDED_STEPS = 16  # Between neighbouring floats: a mean of millions is off by fewer.
+
 Kind = Literal["number", "category"]
+
+
+def rounding(number: float) -> float:
+    """Return how far off a number may be as floats are rounded: of a time in milliseconds by less than one of them."""
+    return ROUNDED_STEPS * math.ulp(number)
 
 
 class Centroids(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -66,12 +74,12 @@ class Moments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def bounds(self) -> tuple[float, float]:
         """The range of plausible values: the reference's [low, high], widened on both sides by high - low.
 
-        With heavy tails, where the largest value says little about the next one, by ten times as much. `n` must be how
-        many numbers the range is of.
+        With heavy tails, where the largest value says little about the next one, by ten times as much; where all are
+        the same, by what is rounded. `n` must be how many numbers the range is of.
         """
         limit = next((kurtosis for few, kurtosis in FEW_NUMBERS if self.n < few), HEAVY_KURTOSIS)
         room = (self.high - self.low) * (HEAVY_ROOM if self.kurtosis > limit else 1.0)
-        return self.low - room, self.high + room
+        return self.low - max(room, rounding(self.low)), self.high + max(room, rounding(self.high))
 
 
 class PartMoments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
