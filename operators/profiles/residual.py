@@ -69,8 +69,8 @@ def cross_fitted(components: Components, columns: Sequence[Sequence[Value]]) -> 
     some folds are measured by components that the other folds make: means, deviations and directions, as many. Where at
     most half of the residuals are different ones, they are as they are.
 
-    >>> steps = [float(step % 7) for step in range(100)]
-    >>> values = [steps, [step + step % 2 for step in steps]]
+    >>> steps = [float(step) for step in range(100)]
+    >>> values = [steps, [step + step**2 % 13 for step in steps]]
     >>> fitted = components_of({"features.a": values[0], "features.b": values[1]})
     >>> round(sum(cross_fitted(fitted, values)) / sum(residuals(fitted, values)), 2) > 1.0
     True

@@ -242,8 +242,8 @@ def test_free_requests_and_constant_costs() -> None:
         ('statistic = "mean"', 'statistic = "p95"', "either `quantile` or"),
         ('statistic = "mean"', 'statistic = "mean", quantile = 0.5', "either `quantile` or"),
         ('"cost_usd", statistic = "mean"', '"latency_ms", quantile = 0.95', "is named twice"),
-        ("quantile = 0.95", "quantile = 95", "< 1.0"),
-        ("tolerance = 0.1", "tolerance = -0.1", ">= 0.0"),
+        ("quantile = 0.95", "quantile = 95", "must be a number below 1"),
+        ("tolerance = 0.1", "tolerance = -0.1", "must be a number at least 0"),
         ('blip = "0s"', 'without_data = "ignore"', "'ignore'"),
     ],
 )
