@@ -46,17 +46,40 @@ def count_values(pages: Pages, pages_of: Table, columns: Ints, totals: Ints) -> 
 
 
 @inlined
+def end_quantiles(
+    at: int, before: int, low: float, has_low: bool, value: float, total: int, probabilities: Floats, found: Floats
+) -> tuple[int, float, bool]:
+    """Write the quantiles, from `at` on, that lie within the first `before` of `total` values; `value` is the last.
+
+    Return which is the next, and its lower neighbour `low`, where it is known.
+    """
+    while at < len(probabilities):
+        position = probabilities[at] * np.float64(total - 1)
+        rank = math.floor(position)
+        if rank >= before:
+            break
+        if not has_low:
+            low, has_low = value, True
+        if min(rank + 1, total - 1) >= before:
+            break
+        found[at] = low + (position - np.float64(rank)) * (value - low)
+        at += 1
+        # The next one may have the same lower neighbour.
+        has_low = at < len(probabilities) and math.floor(probabilities[at] * np.float64(total - 1)) == rank
+    return at, low, has_low
+
+
+@inlined
 def write_quantiles(
     pages: Pages, pages_of: Table, columns: Ints, values: Floats, probabilities: Floats, totals: Ints, found: Floats
 ) -> None:
     """Write quantiles, whose probabilities rise, of the values that a slot has in some columns, `totals` in each."""
     total = totals[: len(columns)].sum()
     at, before, low, has_low = 0, 0, 0.0, False
-    position = probabilities[0] * np.float64(total - 1)
-    rank = math.floor(position)
     for nth in range(len(columns)):
         column = columns[nth]
         behind = before + totals[nth]
+        rank = math.floor(probabilities[at] * np.float64(total - 1))
         if (min(rank + 1, total - 1) if has_low else rank) >= behind:
             before = behind
             continue
@@ -65,18 +88,11 @@ def write_quantiles(
             if pages[page, place] == 0:
                 continue
             before += int(pages[page, place])
-            while rank < before:
-                if not has_low:
-                    low, has_low = values[column, place], True
-                if min(rank + 1, total - 1) >= before:
-                    break
-                found[at] = low + (position - np.float64(rank)) * (values[column, place] - low)
-                at += 1
-                if at == len(probabilities):
-                    return
-                position = probabilities[at] * np.float64(total - 1)
-                has_low = math.floor(position) == rank  # Then its lower neighbour is the same.
-                rank = math.floor(position)
+            at, low, has_low = end_quantiles(
+                at, before, low, has_low, values[column, place], total, probabilities, found
+            )
+            if at == len(probabilities):
+                return
 
 
 @kernel
@@ -122,23 +138,12 @@ def write_cell_quantiles(
 ) -> None:
     """Write quantiles, whose probabilities rise, of the `total` values that cells from `begin` on have."""
     at, before, low, has_low = 0, 0, 0.0, False
-    position = probabilities[0] * np.float64(total - 1)
-    rank = math.floor(position)
     for cell in range(begin, len(cells)):
         before += cells[cell, 1]
-        while rank < before:
-            value = values[cells[cell, 0] & mask]
-            if not has_low:
-                low, has_low = value, True
-            if min(rank + 1, total - 1) >= before:
-                break
-            found[at] = low + (position - np.float64(rank)) * (value - low)
-            at += 1
-            if at == len(probabilities):
-                return
-            position = probabilities[at] * np.float64(total - 1)
-            has_low = math.floor(position) == rank  # Then its lower neighbour is the same.
-            rank = math.floor(position)
+        value = values[cells[cell, 0] & mask]
+        at, low, has_low = end_quantiles(at, before, low, has_low, value, total, probabilities, found)
+        if at == len(probabilities):
+            return
 
 
 @kernel

@@ -5,23 +5,15 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from operators.policy.errors import PolicyError
-from operators.policy.fields import As, Written
-from operators.policy.reading import UNITS_MS, Duration, span
+from operators.policy.fields import UpTo
+from operators.policy.reading import UNITS_MS
 
 DEDUP_MS_MAX = UNITS_MS["d"]
 IDS_MAX = 10_000_000  # Remembered of one partition: 1.6 GB.
 
 
-def _horizon(written: Written) -> int:
-    time: Duration = written.value
-    if time.ms > DEDUP_MS_MAX:
-        raise PolicyError("dedup.horizon", time.text, "must be at most 24h; 0s for none")
-    return time.ms
-
-
 class Dedup(msgspec.Struct, frozen=True, kw_only=True):
     """`[dedup]`: an item whose id came within `horizon_ms` and the last `ids_max` items of its partition is dropped."""
 
-    horizon_ms: Annotated[int, As(Duration, _horizon, lambda ms: Duration(span(ms)))] = 600_000
+    horizon_ms: Annotated[int, UpTo("dedup.horizon", DEDUP_MS_MAX, "must be at most 24h; 0s for none")] = 600_000
     ids_max: Annotated[int, Meta(ge=1, le=IDS_MAX)] = 100_000

@@ -11,6 +11,7 @@ from typing import Annotated, Any, NamedTuple, TypeVar, get_args
 import msgspec
 from msgspec import NODEFAULT, UNSET, Meta
 
+from operators.policy.errors import PolicyError
 from operators.policy.reading import Duration, convert, span
 
 T = TypeVar("T", bound=msgspec.Struct)
@@ -66,6 +67,18 @@ def Rounded(*, none: bool = False) -> As:  # noqa: N802
         lambda written: written.place.rounded(written.key, written.value, none=none),
         lambda ms: Duration(span(ms)),
     )
+
+
+def UpTo(key: str, most_ms: int, allowed: str) -> As:  # noqa: N802
+    """Return how a span of time in ms is written that is at most so long; `key` is its own with its table."""
+
+    def read(written: Written) -> int:
+        time: Duration = written.value
+        if time.ms > most_ms:
+            raise PolicyError(key, time.text, allowed)
+        return time.ms
+
+    return As(Duration, read, lambda ms: Duration(span(ms)))
 
 
 Slices = Annotated[
