@@ -74,7 +74,8 @@ class ArrowReader:
         if begins == FILE_BEGINS:
             with ipc.open_file(self._file) as file:
                 yield from (file.get_batch(number) for number in range(file.num_record_batches))
-        else:
+            return
+        while self._file.tell() < self._file.size():  # Streams that were put together are read one after the other.
             with ipc.open_stream(self._file) as stream:
                 yield from stream
 

@@ -135,6 +135,9 @@ def _bomb() -> pa.Table:
 REFUSED: list[tuple[bytes, str]] = [
     (b"no arrow at all", "Expected"),
     (rows_as([GOOD])[:-60], ""),
+    (rows_as([GOOD]) + rows_as([GOOD | {"request_id": "lost"}]), "after the end of its stream"),
+    (rows_as([GOOD]) + b"more", "4 bytes after the end of its stream"),
+    (b"ARROW1\0\0" + rows_as([GOOD]), "IPC file"),
     (message(pa.table({"a": ["x" * 10_000] * 9}), "zstd"), "compressed"),
     (message(pa.table({"a": pa.array(["x"] * 9).dictionary_encode(), "b": range(9)}), "lz4"), "compressed"),
     (message(_bomb()), "as JSON"),
@@ -169,6 +172,12 @@ def test_broken_bytes_break_nothing() -> None:
     assert refused > 50
 
 
+@pytest.mark.parametrize("length", [0, 8, 64])
+def test_a_stream_may_be_without_its_end_or_padded(length: int) -> None:
+    whole = rows_as([GOOD])
+    assert taken([whole[:-8] if not length else whole + bytes(length)], "arrow").items == 1
+
+
 def _with_a_false_offset() -> bytes:
     value = message(pa.table({"a": ["12345678"]}))
     at = value.rindex(b"12345678") - 4  # Where the text ends.
@@ -195,6 +204,10 @@ def test_files_of_arrow_are_read_batch_by_batch(tmp_path: Path) -> None:
         assert [row for value in values for row in arrow_table_of(value).to_pylist()] == rows
         assert len(values) == 3
     (tmp_path / "cut").write_bytes(message(table)[:-2_000])
+    (tmp_path / "put together").write_bytes(message(table) + message(table.slice(0, 1)))  # As by `cat`.
+    reader = reader_of("arrow")(tmp_path / "put together", 1 << 20, START_MS, lambda _: None)
+    assert sum(arrow_table_of(value).num_rows for each in iter(reader.read, None) for value in each.values) == 2_501
+    reader.close()
     with pytest.raises(OSError, match="cut"):
         list(iter(reader_of("arrow")(tmp_path / "cut", 1 << 20, START_MS, lambda _: None).read, None))
 

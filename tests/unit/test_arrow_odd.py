@@ -1,13 +1,18 @@
 """Tables that Arrow can write and Python cannot read: each costs a row, a field or its message, never the worker."""
 
+import json
+import math
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pytest
+from msgspec.structs import replace
 
 from operators.ingest.formats.registry import FORMATS
 from tests.dataflows.making import START_MS, received
 from tests.unit.test_arrow_format import RULES, message, taken
+from tests.unit.test_pieces import text
 
 ROWS = 3
 FAR = 1 << 62
@@ -47,6 +52,40 @@ def test_seconds_do_not_overflow_into_times_that_are_believed() -> None:
 
 def test_a_time_that_no_item_has_may_be_anything() -> None:
     outcome(events(when=times(FAR_TIMES, "ms")), items=3)
+
+
+def alike_as_json(columns: dict[str, Any], rows: list[dict[str, Any]]) -> None:
+    """Hold that columns beside those that are needed come to what rows of JSON come to, by columns and row by row."""
+    needed = [{"request_id": name, "ts": START_MS, "model": "m", "version": "v"} for name in "abc"]
+    wanted = taken([json.dumps([one | row for one, row in zip(needed, rows, strict=True)]).encode()], "native")
+    assert not wanted.rejects
+    for others in ({}, {"kind": [None, None, ""]}):  # A kind is read row by row.
+        found = taken([events(**columns, **others)], "arrow")
+        assert text(replace(found, unread=())) == text(replace(wanted, unread=()))
+
+
+@pytest.mark.parametrize("copies", [[True, False, True], [None, True, False], [None, None, True]])
+def test_copies_are_marked_as_in_json(copies: list[bool | None]) -> None:
+    """Whole columns of events that say which are copies ended the worker."""
+    alike_as_json({"mirrored": copies}, [{"mirrored": each} for each in copies])
+
+
+@pytest.mark.parametrize("missing", [math.nan, math.inf])
+@pytest.mark.parametrize("kind", [pa.float16(), pa.float32(), pa.float64()])
+def test_what_is_no_number_is_missing_within_fields_too(missing: float, kind: pa.DataType) -> None:
+    """Row by row it was a metric of null, and counted as a fault of the field."""
+    numbers = pa.array([np.float16(each) for each in (1.5, missing, 2)], pa.float16()).cast(kind)
+    inside = pa.StructArray.from_arrays([numbers, pa.array([1, 2, 3])], names=["a", "b"])
+    rows: list[dict[str, Any]] = [{"metrics": {"a": 1.5, "b": 1}}, {"metrics": {"b": 2}}, {"metrics": {"a": 2, "b": 3}}]
+    alike_as_json({"metrics": inside}, rows)
+    alike_as_json({"metrics.a": numbers, "metrics.b": [1, 2, 3]}, rows)
+
+
+def test_a_field_in_a_struct_and_by_itself_is_that_which_a_row_has() -> None:
+    """The later column was taken, and of a row in which it is missing nothing."""
+    regions = pa.StructArray.from_arrays([pa.array(["eu", "us", None])], names=["region"])
+    rows = [{"slices": {"region": "eu"}}, {"slices": {"region": "us"}}, {"slices": {"region": "ap"}}]
+    alike_as_json({"slices": regions, "slices.region": [None, None, "ap"]}, rows)
 
 
 def test_a_column_that_should_hold_fields_and_does_not_is_unusable_in_any_order() -> None:

@@ -18,6 +18,7 @@ from operators.ingest.formats.arrow.times import check_zone, with_plain_times
 EXPANDED_TIMES, EXPANDED_BYTES = 8, 16 << 20
 VALUE_BYTES = 8  # Of a value with its quotes and commas, about, beside its name.
 FIELDS_MAX = 2_000
+FEATHER, PADDING = b"ARROW1", b"\0"
 # Fields of Arrow's format/Message.fbs and format/Schema.fbs, by their place in the table.
 _HEADER, _DATA, _COMPRESSION = 2, 1, 3
 # Names may be no UTF-8.
@@ -31,10 +32,15 @@ class WrongBatch(ValueError):
 def arrow_table_of(message: bytes) -> pa.Table:
     """Return the rows of a message. WrongBatch."""
     try:
+        if message.startswith(FEATHER):
+            raise WrongBatch("it is an IPC file, as Feather is: a message is an IPC stream")
         _refuse_compressed(message)
-        with ipc.open_stream(pa.py_buffer(message)) as stream:
+        source = pa.BufferReader(message)
+        with ipc.open_stream(source) as stream:
             _check_schema(stream.schema)
             table = stream.read_all()
+        if message[source.tell() :].strip(PADDING):
+            raise WrongBatch(f"{len(message) - source.tell()} bytes after the end of its stream: a message is one")
         if table.num_rows > len(message):
             raise WrongBatch(f"{table.num_rows} rows in {len(message)} bytes")
         table.validate(full=True)

@@ -28,11 +28,12 @@ def event_columns_of(table: pa.Table) -> Columns | None:
         column = whole.chunk(0) if isinstance(whole, pa.ChunkedArray) else whole
         if name in NESTED and pa.types.is_struct(column.type):
             fields = zip(column.type, column.flatten(), strict=True)
-            columns |= {f"{name}.{field.name}": inner for field, inner in fields}
-        elif column.null_count < len(column):
-            if name in NESTED:
-                return None
-            columns[name] = column
+            found = {f"{name}.{field.name}": inner for field, inner in fields}
+        else:
+            found = {name: column} if column.null_count < len(column) else {}
+        if not found.keys().isdisjoint(columns) or not found.keys().isdisjoint(NESTED):
+            return None  # Of `slices.region` by itself and that in `slices` each row has the one that it has.
+        columns |= found
     if any(name not in columns or columns[name].null_count for name in NEEDED):
         return None
     return columns if all(_check_of(name)(column) for name, column in columns.items()) else None

@@ -152,7 +152,7 @@ def _parts(columns: Columns, named: Sequence[Coded], reader: EventReader) -> Ite
     model, (codes, texts) = named
     yield model
     if "mirrored" in columns:
-        copies = columns["mirrored"].fill_null(value=False).to_numpy(zero_copy_only=False)
+        copies = columns["mirrored"].fill_null(fill_value=False).to_numpy(zero_copy_only=False)
         names = [text if is_mirrored(text) else mirrored(text) for text in texts]
         codes, texts = np.where(copies, codes + len(texts), codes), [*texts, *names]
     yield codes, texts

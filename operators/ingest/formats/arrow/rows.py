@@ -1,5 +1,6 @@
 """The rows of a table as the JSON of items: what people are shown of an item, and what is decoded where it is odd."""
 
+import math
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, overload
@@ -21,7 +22,7 @@ def nested(row: dict[str, Any]) -> dict[str, Any]:
     item: dict[str, Any] = {}
     for column, value in row.items():
         field, dot, inner = column.partition(".")
-        if value is None:
+        if _is_missing(value):
             continue
         if isinstance(value, datetime) and value.tzinfo is None:
             value = value.replace(tzinfo=UTC)  # noqa: PLW2901
@@ -30,10 +31,15 @@ def nested(row: dict[str, Any]) -> dict[str, Any]:
             if isinstance(inside, dict):  # Else the field is unusable, as in JSON.
                 inside[inner] = value
         elif column in NESTED and isinstance(value, dict):
-            item.setdefault(column, {}).update({name: each for name, each in value.items() if each is not None})
+            item.setdefault(column, {}).update({name: each for name, each in value.items() if not _is_missing(each)})
         else:
             item[column] = value
     return item
+
+
+def _is_missing(value: Any) -> bool:
+    """Whether JSON has no such value: a `null` among `metrics` would be a fault, and in a column it is none."""
+    return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
 def row_text(row: dict[str, Any]) -> bytes:
