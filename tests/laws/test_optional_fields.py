@@ -66,6 +66,18 @@ def test_no_value_of_an_optional_field_refuses_its_item(kind: Any, field: str) -
         check(kind, field, value)
 
 
+@pytest.mark.parametrize(("kind", "field"), FIELDS)
+def test_of_a_key_that_comes_twice_the_last_counts_whatever_stands_in_the_first(kind: Any, field: str) -> None:
+    whole = json.dumps(BODIES[kind])
+    last = Decoder(kind, 1 << 20).decode(received([f'{whole[:-1]},"{field}":null}}'.encode()]))[0]
+    for value in ODD:
+        twice = f'{{"{field}":{json.dumps(value)},{whole[1:-1]},"{field}":null}}'.encode()
+        items, origin, rejects = Decoder(kind, 1 << 20).decode(received([twice]))
+        assert not rejects
+        assert items == last
+        assert not origin.unusable
+
+
 @given(st.sampled_from(FIELDS), values)
 def test_no_json_at_all_refuses_it(which: tuple[Any, str], value: object) -> None:
     check(*which, value)
