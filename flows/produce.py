@@ -15,6 +15,7 @@ from operators.connectors.kafka.errors import UnknownTopic
 from operators.connectors.kafka.producer import KafkaMessage, KafkaProducer
 from operators.connectors.stop import Stop
 from operators.ingest.messages import NO_BOUND
+from operators.ingest.usable import UNDECODABLE
 
 LINE_BYTES_MAX = 1 << 20  # A longer line comes cut off, and is refused as too large.
 MESSAGE_BYTES_MAX = 900_000  # Of a batch: brokers and producers take a million by default.
@@ -156,7 +157,7 @@ def _key(line: bytes, name: Key) -> bytes | None:
         return None
     try:
         key = getattr(_decode_keys(line), name)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         return None
     return None if key is None else key.encode()
 
@@ -165,7 +166,7 @@ def _renewed(line: bytes, now_ms: int) -> bytes:
     """Return an event that happens now, or a line that is no event as it is."""
     try:
         fields = _decode_fields(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         return line
     fields["ts"] = msgspec.Raw(b"%d" % now_ms)
     return msgspec.json.encode(fields)

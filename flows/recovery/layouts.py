@@ -15,6 +15,7 @@ from flows.recovery.contents import bytes_of
 from flows.recovery.parts import WAY_OUT, StoreUnusable
 from flows.recovery.saved import EVALUATION, PANES, states_of
 from operators.handing_over import counted_files, known_models
+from operators.ingest.usable import UNDECODABLE
 from operators.policy.errors import PolicyError
 from operators.policy.layout import Layout, columns_by_shape, laid_out
 from operators.policy.policy import Policy
@@ -93,7 +94,7 @@ def _read(path: Path) -> Layouts | None:
         return msgspec.json.decode(path.read_bytes(), type=Layouts)
     except FileNotFoundError:
         return None
-    except msgspec.MsgspecError as error:
+    except UNDECODABLE as error:
         raise StoreUnusable(f"{path}: cannot be read ({error}); {WAY_OUT}") from error
 
 

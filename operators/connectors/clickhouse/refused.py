@@ -4,6 +4,8 @@ from base64 import b64decode, b64encode
 
 import msgspec
 
+from operators.ingest.usable import UNDECODABLE
+
 PREFIX = "clickhouse:"
 REASON = "row_refused"
 
@@ -54,7 +56,7 @@ def is_letter(line: bytes) -> bool:
     """
     try:
         _decode(line)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNDECODABLE:
         return False
     return True
 
@@ -69,7 +71,7 @@ def row_of(letter: bytes) -> Poison | None:
     try:
         found = _decode(letter)
         arrow = b64decode(found.arrow, validate=True)
-    except (msgspec.DecodeError, ValueError):
+    except (*UNDECODABLE, ValueError):
         return None
     if found.reason != REASON or not found.source.startswith(PREFIX):
         return None
