@@ -32,7 +32,8 @@ def print_status(store: Store, asked: Asked, console: Console) -> None:
     console.print()
     for alert in shown["alerts"]:
         who = plain(alert["acked_by"]) if alert["acked_by"] else "nobody looks after it yet"
-        what = plain(f"{alert['severity']}: {alert['model']} {alert['version']} {alert['rule']} {alert['worst']}")
+        names = (alert["model"], alert["version"], alert["rule"], alert["worst"])
+        what = plain(f"{alert['severity']}: {' '.join(filter(None, names))}")
         console.print(f"{what}, for {alert['age']}, {who}", soft_wrap=True)
     for event in shown["events"][:EVENTS]:
         text = plain(f"{event['model']} {event['version']} {event['word']} {event['state']} by {event['rule']}")

@@ -1,15 +1,17 @@
 """Versions that people take out, and pins that they set and lift: what rules do, by command."""
 
+from collections.abc import Sequence
+
 from operators.release.cause import Cause
 from operators.release.machine import lift, unreleased
 from operators.release.model import Model, PaneContext
-from operators.release.refuge import others_serve, usual_refuge
+from operators.release.refuge import fallback_of, others_serve, usual_refuge
 from operators.release.rollback import share_of, take_out
 from operators.release.unpinned import forget_harm
 from operators.release.weighing import by_own_weights
 from operators.release.withdrawal import shelve
 from operators.wire.commands import Command, Kill, Pin, Rollback, Unpin
-from operators.wire.control import ControlEvent, Evidence
+from operators.wire.control import ControlEvent, Evidence, Severity
 
 RUNBOOK = "infra/runbooks/overrides.md"
 WITHDRAWN = "commands:withdrawn"  # What is said of a command to send traffic to what was withdrawn.
@@ -50,16 +52,29 @@ def _take_out(model: Model, at: PaneContext, command: Kill | Rollback) -> Contro
     rule = f"commands:{command.__struct_config__.tag}"
     cause = Cause(rule=rule, runbook=RUNBOOK, slices=(), evidence=Evidence(), by_hand=True)
     kind, lifts = take_out(model, at, release, cause, refuge)
-    if model.writer.pin is None and not others_serve(model, at, version):
-        reason = f"no other version serves; {reason}"
+    alone = model.writer.pin is None and not others_serve(model, at, version)
     # A name that was mistyped takes nothing out; a refuge may be rules that only the gateway knows.
     unseen = [name for name in (version, refuge) if name is not None and name not in model.served]
-    reason = "; ".join([*(f"{name} has not served" for name in unseen), reason])
-    fields = {"reason": reason, "runbook": RUNBOOK, "lifts": lifts}
-    event = model.say(kind, at, version, rule, "ticket" if version in unseen else "info", release, **fields)
+    reason = "; ".join([*_not_served(model, unseen), *["no other version serves"] * alone, reason])
+    severity: Severity = "ticket" if _mistyped(model, at, unseen) else "info"
+    if alone and share_of(model, at, version):
+        severity = "page"  # Nobody is served any more, and no rule tells of it: there are no requests to judge.
+    event = model.say(kind, at, version, rule, severity, release, reason=reason, runbook=RUNBOOK, lifts=lifts)
     if version in unseen:
         shelve(model, release, at.ts)
     return event
+
+
+def _not_served(model: Model, names: Sequence[str]) -> list[str]:
+    """Return as words of a reason that these names have not served, nor anything where the model is mistyped itself."""
+    never = [f"{name} has not served" for name in names]
+    return [*never, f"nobody has heard of {model.writer.model}"] if never and not model.served else never
+
+
+def _mistyped(model: Model, at: PaneContext, unseen: Sequence[str]) -> bool:
+    """Tell whether one of these names, which have not served, is none that the policy has traffic go to."""
+    named = {fallback_of(rule, at.policy.releases, model.writer.model) for rule in (None, *at.policy.rules)}
+    return not named.issuperset(unseen)
 
 
 def _pin(model: Model, at: PaneContext, command: Pin) -> ControlEvent:
@@ -69,9 +84,10 @@ def _pin(model: Model, at: PaneContext, command: Pin) -> ControlEvent:
         sentence = f"{version} was withdrawn and cannot be pinned: release it again, or override; {by(command)}"
         return model.say("alert", at, version, WITHDRAWN, "ticket", None, reason=sentence, runbook=RUNBOOK)
     model.pin_to(version)
-    unknown = "" if version in model.served else ", which has not served"
-    reason = f"all traffic goes to {version}{unknown}; {by(command)}"
-    return model.say("alert", at, version, "commands:pin", "info", None, reason=reason, runbook=RUNBOOK)
+    unseen = [version] if version not in model.served else []
+    reason = "; ".join([f"all traffic goes to {version}", *_not_served(model, unseen), by(command)])
+    severity: Severity = "ticket" if _mistyped(model, at, unseen) else "info"
+    return model.say("alert", at, version, "commands:pin", severity, None, reason=reason, runbook=RUNBOOK)
 
 
 def _unpin(model: Model, at: PaneContext, command: Unpin) -> ControlEvent:

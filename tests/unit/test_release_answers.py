@@ -37,7 +37,7 @@ LATER = 4_000_000_000_000
         (override("v2", revoked=True), "nothing was revoked: v2 has no override; command c2 by ann"),
         (kill("v9"), "v9 has not served; command c6 by ann"),
         (rollback("v9", to="v1"), "v9 has not served; command c7 by ann"),
-        (pin("v9"), "all traffic goes to v9, which has not served; command c8 by ann"),
+        (pin("v9"), "all traffic goes to v9; v9 has not served; command c8 by ann"),
         (unpin(), "there is no pin to lift here; command c9 by ann"),
         (release("v9", "v1"), "the release of v9 beside v1: v9 has not served; it is dropped after 1h without"),
     ],

@@ -3,6 +3,7 @@
 import pytest
 
 from gateway.pins import PinTable
+from operators.wire.commands import Pin, Rollback
 from tests.releasing import (
     BAD_NEWS,
     CANARY,
@@ -142,8 +143,29 @@ def test_what_was_rolled_back_may_be_sent_elsewhere_by_hand() -> None:
 def test_whoever_kills_the_only_version_is_told_that_nobody_serves() -> None:
     story = Story().settled()
     story.play(OLD, said=[kill("v1")])
-    assert story.told[-1].reason == "no other version serves; command c6 by ann"
+    event = story.told[-1]
+    assert (event.severity, event.reason) == ("page", "no other version serves; command c6 by ann")
     assert allowed(story) == ["v2", "v3"]
+
+
+@pytest.mark.parametrize("command", [pin("v9"), rollback("v1", to="v9")], ids=lambda each: type(each).__name__)
+@pytest.mark.parametrize(("fallback", "severity"), [("", "ticket"), ('[release.fallback]\n"*" = "v9"\n', "info")])
+def test_traffic_that_is_sent_to_what_never_served_makes_a_ticket(
+    command: Pin | Rollback, fallback: str, severity: str
+) -> None:
+    """A mistyped version got all the traffic, and was told of like any other pin; what the policy names is meant."""
+    story = Story(fallback).settled()
+    story.play(GOOD_NEWS, said=[command])
+    event = story.told[-1]
+    assert (event.severity, event.pin, "v9 has not served" in event.reason) == (severity, "v9", True)
+
+
+def test_whoever_mistypes_a_model_hears_that_nobody_has_heard_of_it() -> None:
+    story = Story()
+    story.play(said=[pin("v1")])
+    (event,) = story.told
+    assert event.severity == "ticket"
+    assert event.reason == "all traffic goes to v1; v1 has not served; nobody has heard of m; command c8 by ann"
 
 
 def test_what_was_killed_by_hand_may_be_released() -> None:

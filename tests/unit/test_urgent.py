@@ -7,8 +7,9 @@ import msgspec
 from flows.page.asked import Asked
 from flows.page.html import page
 from flows.page.views.banner import banner
-from flows.page.views.states import WORDS, State
-from flows.page.views.urgent import DECIDED_BY, TO_DO, facts, is_urgent
+from flows.page.views.sentences import title
+from flows.page.views.states import WORDS, State, aged
+from flows.page.views.urgent import DECIDED_BY, TO_DO, facts, is_urgent, newest
 from operators.wire.control import Affected, Arm, Evidence, Found
 
 NOW = 1_760_000_000_000
@@ -56,6 +57,25 @@ def test_a_rollback_says_why_how_sure_where_since_when_and_what_was_found_before
         "Since": "about 08:21:40, 31 m 40 s ago; decided 08:51:10, 2 m 10 s ago",
         "Found before": "f reaches 100, not 1 in region=eu, 08:23:20",
     }
+
+
+def test_a_rollback_is_said_with_where_the_traffic_goes_which_need_not_be_the_baseline() -> None:
+    """Rolled back by hand to v9, or by a rule to its fallback, the page said v1: it had the baseline alone."""
+    assert title("v2", "v1", "rolling back", event(pin="v9")) == "v2 is being rolled back to v9"
+    assert title("v2", "v1", "rollback without effect", event(pin=None)) == "v2 is taken out, and that has not helped"
+    assert title("v2", "v1", "held", event(pin="v9")) == "v2 is held beside v1"
+
+
+def test_of_what_was_rolled_back_and_then_killed_the_kill_is_what_was_decided() -> None:
+    rollback, kill = event(revision=1, pin="v1"), event(revision=2, type="kill", pin=None)
+    assert newest([rollback, kill], DECIDED_BY["recovered"]) == kill
+    assert newest([rollback, kill], DECIDED_BY["held"]) is None
+
+
+def test_an_alert_that_is_told_of_after_all_that_was_counted_has_just_begun() -> None:
+    """Without requests nothing is counted, and an alert of their absence was open "for -10:00"."""
+    ages = [each["age"] for each in aged([{"since": NOW + 600_000}, {"since": NOW - 600_000}], NOW)]
+    assert ages == ["0:00", "10:00"]
 
 
 def test_what_is_not_compared_says_how_sure_it_is_with_its_limit() -> None:

@@ -13,6 +13,7 @@ from flows.page.views.changed import changed
 from flows.page.views.firing import firing
 from flows.page.views.slices import asked_cells, table
 from flows.page.views.states import State, aged, event_row, read, state_of
+from flows.page.views.urgent import newest
 from flows.page.words import named, number
 from flows.page.words import span as lasted
 
@@ -63,7 +64,9 @@ def release(store: Store, asked: Asked) -> Row:
         "counted": story.counted,
         "release": it,
         "state": story.state,
-        "title": sentences.title(asked.version, it["baseline"], story.state.word),
+        "title": sentences.title(
+            asked.version, it["baseline"], story.state.word, newest(story.mine, sentences.TAKING_OUT)
+        ),
         "sentences": _sentences(cells, found, story, now),
         "holds": sentences.holds(it["held_by"], story.mine),
         "steps": _steps(story.times),

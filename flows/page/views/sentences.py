@@ -7,21 +7,34 @@ from flows.page.words import clock, count, named, odds, percent, points, span
 from operators.texts import age
 
 TITLES = {
-    "rollback without effect": "{version} is to be rolled back to {baseline}, and it serves on",
-    "rolling back": "{version} is being rolled back to {baseline}",
-    "traffic moved": "{version} was rolled back to {baseline}; whether users are well again is being checked",
-    "recovered": "{version} was rolled back to {baseline}, and users are well again",
+    "rollback without effect": "{version} is rolled back{to}, and that has not helped",
+    "rolling back": "{version} is being rolled back{to}",
+    "traffic moved": "{version} was rolled back{to}; whether users are well again is being checked",
+    "recovered": "{version} was rolled back{to}, and users are well again",
     "held": "{version} is held beside {baseline}",
     "rolling out": "{version} is rolling out beside {baseline}",
     "promoted": "{version} was promoted over {baseline}",
     "runs by override": "{version} runs by override, whatever the rules say",
 }
+TAKING_OUT = ("rollback", "kill", "rollback_ineffective")  # Types of events: where the traffic of a version goes.
 
 
-def title(version: str, baseline: str, word: str) -> str:
-    """Return the heading of a release."""
+def title(version: str, baseline: str, word: str, decision: Row | None = None) -> str:
+    """Return the heading of a release; `decision` is the newest event that took the version out.
+
+    Its pin says where the traffic goes: somebody, or a rule, may name another version than the baseline. Without one
+    the version was killed, or the pin lifted.
+
+    >>> title("v2", "v1", "recovered", {"pin": "rules"})
+    'v2 was rolled back to rules, and users are well again'
+    >>> title("v2", "v1", "rolling back", {"pin": None})
+    'v2 is being taken out'
+    """
     text = TITLES.get(word, "{version}: " + word)
-    return text.format(version=version, baseline=baseline or "what served before")
+    if decision is not None and not decision["pin"]:
+        text = text.replace("rolled back{to}", "taken out")
+    before = baseline or "what served before"
+    return text.format(version=version, baseline=before, to=f" to {before if decision is None else decision['pin']}")
 
 
 def proof(cell: Row, alone: bool) -> str:

@@ -59,8 +59,11 @@ def state_of(release: Row) -> State:
 
 
 def aged(alerts: Sequence[Row], now: int) -> list[Row]:
-    """Return alerts with how long each has been open."""
-    return [alert | {"age": span(now - alert["since"])} for alert in alerts]
+    """Return alerts with how long each has been open at `now`, to which requests were counted.
+
+    Of requests that end for good people are told later than that.
+    """
+    return [alert | {"age": span(max(now - alert["since"], 0))} for alert in alerts]
 
 
 def event_details(event: Row) -> list[str]:

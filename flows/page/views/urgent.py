@@ -1,11 +1,11 @@
 """What needs somebody now: of each such release what is decided, why, how sure, where, since when, and what to do."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import msgspec
 
 from flows.page.store import Row, Store
-from flows.page.views.sentences import title
+from flows.page.views.sentences import TAKING_OUT, title
 from flows.page.views.states import read
 from flows.page.words import clock, named
 from operators.release.proof import proof, sureness
@@ -15,9 +15,9 @@ from operators.wire.control import Evidence
 RECOVERED_MS = 3_600_000  # A rollback that ended well is told for an hour.
 SHOWN = 5  # Releases, the worst: the table has all.
 SLICES = 3  # Named of one.
-# Of which events a state is, the first that there is.
+# Of which events a state is, the newest that there is.
 DECIDED_BY = {
-    "rollback without effect": ("rollback_ineffective", "rollback", "kill"),
+    "rollback without effect": TAKING_OUT,
     "rolling back": ("rollback", "kill"),
     "traffic moved": ("rollback", "kill"),
     "held": ("hold",),
@@ -47,23 +47,26 @@ def urgent(store: Store, models: Sequence[Row], at: str, now: int) -> list[Row]:
     rows = store.ask(
         "decided", models=[each["model"] for each in some], versions=[each["version"] for each in some], at=at
     )
-    known = {(row["model"], row["version"], row["type"]): row for row in rows}
-    return [_release(each, known, now) for each in some]
+    return [_release(each, rows, now) for each in some]
 
 
-def _release(model: Row, known: Mapping[tuple[str, str, str], Row], now: int) -> Row:
+def _release(model: Row, decided: Sequence[Row], now: int) -> Row:
     name, version, word = model["model"], model["version"], model["state"].word
-    types = [(name, version, type_) for type_ in DECIDED_BY[word]]
-    event = next((known[key] for key in types if key in known), None)
+    event = newest([row for row in decided if (row["model"], row["version"]) == (name, version)], DECIDED_BY[word])
     return {
         "model": name,
         "version": version,
         "kind": model["state"].kind,
-        "title": f"{name}: {title(version, model['baseline'], word)}",
+        "title": f"{name}: {title(version, model['baseline'], word, event)}",
         "facts": [] if event is None else [fact for fact in facts(event, now) if fact["words"]],
         "to_do": TO_DO[word],
         "runbook": "" if event is None else event["runbook"],
     }
+
+
+def newest(events: Sequence[Row], types: Sequence[str]) -> Row | None:
+    """Return the newest event of these types: of what was rolled back and then killed the kill; None without any."""
+    return max((each for each in events if each["type"] in types), key=lambda each: each["revision"], default=None)
 
 
 def facts(event: Row, now: int) -> list[Row]:

@@ -10,6 +10,8 @@ SELECT
   c.version AS version,
   c.type AS type,
   c.at AS at,
+  c.revision AS revision,
+  c.pin AS pin,
   c.rule AS rule,
   c.reason AS reason,
   c.slices AS slices,
