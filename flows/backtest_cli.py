@@ -15,8 +15,14 @@ from flows.backtest.printing import print_comparison
 from flows.backtest.run import Asked, compare
 from flows.cli_errors import fail, guarded, interruptible
 from flows.garbage import collect_rarely
-from flows.input_options import FeedbackFormatOption, FormatOption, with_formats
-from flows.page_cli import DataOption
+from flows.input_options import (
+    CommandFiles,
+    DataOption,
+    FeedbackFiles,
+    FeedbackFormatOption,
+    FormatOption,
+    with_formats,
+)
 from operators.connectors.stop import Stop
 from operators.ingest.formats.format import Stream
 from operators.policy.policy import Policy
@@ -32,8 +38,8 @@ def backtest_command(
     against: Annotated[
         Path | None, typer.Option("--against", help="The policy to compare with; default: the one in force.")
     ] = None,
-    feedback: Annotated[list[Path] | None, typer.Option("--feedback", help="A file of feedback; repeatable.")] = None,
-    commands: Annotated[list[Path] | None, typer.Option("--commands", help="A file of commands; repeatable.")] = None,
+    feedback: FeedbackFiles = None,
+    commands: CommandFiles = None,
     start: Annotated[str | None, typer.Option("--from", help="From that day or time on, such as 2026-11-21.")] = None,
     to: Annotated[str | None, typer.Option("--to", help="Before that day or time.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

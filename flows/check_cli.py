@@ -14,7 +14,14 @@ from flows.backtest.false_alarms import QuietFiles, measured
 from flows.backtest.printing_alarms import print_alarms
 from flows.check_keys import print_keys
 from flows.cli_errors import fail, guarded, interruptible
-from flows.input_options import FeedbackFormatOption, FormatOption, PolicyOption, with_formats
+from flows.input_options import (
+    CommandFiles,
+    FeedbackFiles,
+    FeedbackFormatOption,
+    FormatOption,
+    PolicyOption,
+    with_formats,
+)
 from operators.connectors.stop import Stop
 from operators.ingest.formats.format import Stream
 from operators.policy.policy import Policy
@@ -27,8 +34,8 @@ def check_command(
     backtest: Annotated[
         bool, typer.Option("--backtest", help="Measure the false alarms in files of a time in which all was well.")
     ] = False,
-    feedback: Annotated[list[Path] | None, typer.Option("--feedback", help="A file of feedback; repeatable.")] = None,
-    commands: Annotated[list[Path] | None, typer.Option("--commands", help="A file of commands; repeatable.")] = None,
+    feedback: FeedbackFiles = None,
+    commands: CommandFiles = None,
     keys: Annotated[
         bool, typer.Option("--keys", help="Print every key that is in force, with its value: those by default, too.")
     ] = False,

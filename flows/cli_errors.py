@@ -18,7 +18,7 @@ from flows.control.memory import NoMemory
 from flows.plain import plain
 from flows.recovery.holders import StoreInUse
 from flows.recovery.parts import StoreUnusable
-from flows.reference_items import WrongReference
+from flows.reference.items import WrongReference
 from operators.connectors.chat.model import WrongEndpoint
 from operators.connectors.clickhouse.errors import ClickHouseError
 from operators.connectors.kafka.errors import KafkaFailure

@@ -8,6 +8,7 @@ import typer
 
 from flows import settings, sql
 from flows.cli_errors import guarded
+from flows.input_options import DataOption
 from flows.plain import json_escaped
 from flows.triage import store
 from flows.triage.sets import cases_of, sets_of, tell_deleted
@@ -16,10 +17,6 @@ from operators.evals.exports import Form, exported
 
 app = typer.Typer(no_args_is_help=True, help="Eval sets: what versions of a model have to pass, and never changes.")
 
-DataOption = Annotated[
-    Path | None,
-    typer.Option("--data", help="The folder of an embedded store; default: ROLLGUARD_CLICKHOUSE, else rollguard-data."),
-]
 Model = Annotated[str, typer.Argument(help="The model.")]
 SetOption = Annotated[str, typer.Option("--set", help="NUMBER, NUMBER:HASH, or latest.")]
 FormOption = Annotated[sql.Form, typer.Option("--format", help="How to print it.")]

@@ -11,8 +11,7 @@ from prometheus_client import CollectorRegistry
 from flows import policy_files, settings
 from flows.cli_errors import fail, guarded, interruptible
 from flows.evaluate.required import require_evaluators
-from flows.input_options import FeedbackFormatOption, FormatOption, PolicyOption, with_formats
-from flows.page_cli import DataOption
+from flows.input_options import DataOption, FeedbackFormatOption, FormatOption, PolicyOption, with_formats
 from flows.worker_options import (
     AddressesOption,
     EpochOption,

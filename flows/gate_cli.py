@@ -10,7 +10,7 @@ import typer
 
 from flows import policy_files, settings
 from flows.cli_errors import fail, guarded
-from flows.input_options import PolicyOption
+from flows.input_options import DataOption, PolicyOption
 from flows.plain import plain
 from flows.triage import gate, store
 from flows.triage.panel import Panel, panel_of
@@ -58,7 +58,7 @@ def gate_command(
     timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds that one answer may take.")] = 60.0,
     out: Annotated[Path | None, typer.Option("--junit", help="The file to write JUnit XML to.")] = None,
     policy: PolicyOption = None,
-    data: Annotated[Path | None, typer.Option("--data", help="The folder of an embedded store.")] = None,
+    data: DataOption = None,
 ) -> None:
     """Put an eval set to a version before it is released: exit 1 if it breaks a case, with what broke."""
     if out is not None and (out.is_dir() or not out.parent.is_dir()):

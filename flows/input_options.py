@@ -1,4 +1,4 @@
-"""What several commands are told in the same way: the policy, and the formats of what comes in."""
+"""What several commands are told in the same way: the policy, the store, files and formats of what comes in."""
 
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +12,12 @@ PolicyOption = Annotated[
     Path | None,
     typer.Option("--policy", help="The policy, a file or a folder of them; default: the one with rollguard."),
 ]
+DataOption = Annotated[
+    Path | None,
+    typer.Option("--data", help="The folder of an embedded store; default: ROLLGUARD_CLICKHOUSE, else rollguard-data."),
+]
+FeedbackFiles = Annotated[list[Path] | None, typer.Option("--feedback", help="A file of feedback; repeatable.")]
+CommandFiles = Annotated[list[Path] | None, typer.Option("--commands", help="A file of commands; repeatable.")]
 FormatOption = Annotated[
     str | None, typer.Option("--format", help="What the messages are: native, otlp or arrow; default: the setting's.")
 ]

@@ -6,7 +6,6 @@ import time
 import webbrowser
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import msgspec
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
     from flows.page.serve import Server
 
 LOOK_S = 0.1
-DataOption = Annotated[
-    Path | None,
-    typer.Option("--data", help="The folder of an embedded store; default: ROLLGUARD_CLICKHOUSE, else rollguard-data."),
-]
 PageOption = Annotated[
     str | None, typer.Option("--page", help="Serve the live page at this host:port meanwhile, such as 127.0.0.1:8088.")
 ]

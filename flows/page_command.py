@@ -11,7 +11,8 @@ from flows import command_secrets, page_cli, policy_files, settings, sql
 from flows.cli_errors import fail, guarded, interruptible
 from flows.control import commands
 from flows.control.options import Key
-from flows.page_cli import DataOption, Given
+from flows.input_options import DataOption
+from flows.page_cli import Given
 from operators.connectors.stop import Stop
 from operators.policy.command_keys import RIGHTS
 

@@ -10,11 +10,15 @@ from msgspec import UNSET
 from rich.console import Console
 from rich.table import Table
 
-from flows import progress, reference, settings
+from flows import progress, settings
 from flows.cli_errors import guarded
+from flows.input_options import FeedbackFiles
 from flows.plain import json_escaped, plain
-from flows.reference_items import Wanted, WrongReference
-from flows.reference_store import profile_of_requests, profile_of_store
+from flows.reference import command_options as given
+from flows.reference.files import profile_of
+from flows.reference.items import Counted, Wanted, WrongReference
+from flows.reference.options import BINS, SAMPLE, Options
+from flows.reference.store import profile_of_requests, profile_of_store
 from operators.profiles.embedding import CLUSTERS
 from operators.profiles.local_time import UTC, known_zone
 from operators.profiles.merging import NotMergeable, merged
@@ -23,9 +27,6 @@ from operators.wire.events import ms_of
 
 app = typer.Typer(no_args_is_help=True, help="Frozen reference profiles: what monitors compare with.")
 
-Files = Annotated[
-    list[Path] | None, typer.Argument(help="Files of events, .ndjson, .gz or .zst; or tables, .csv or .parquet.")
-]
 TOP = 3  # Bins of a field that are shown.
 WIDTH = 2_000  # Characters: a narrow terminal breaks lines; a table that folds cannot be searched.
 
@@ -33,54 +34,27 @@ WIDTH = 2_000  # Characters: a narrow terminal breaks lines; a table that folds 
 @app.command("build")
 @guarded
 def build_command(
-    out: Annotated[Path, typer.Option("--out", help="The profile to write, .json.")],
-    files: Files = None,
-    store: Annotated[
-        bool, typer.Option("--store", help="Instead of files: what the configured ClickHouse, or --data, has counted.")
-    ] = False,
-    requests: Annotated[
-        bool, typer.Option("--requests", help="Instead of files: the request log there; it has no features.")
-    ] = False,
-    data: Annotated[
-        Path | None, typer.Option("--data", help="With --store or --requests: the folder of an embedded store.")
-    ] = None,
-    feedback: Annotated[list[Path] | None, typer.Option("--feedback", help="A file of feedback; repeatable.")] = None,
-    model: Annotated[list[str] | None, typer.Option("--model", help="Only of this model; repeatable.")] = None,
-    version: Annotated[list[str] | None, typer.Option("--version", help="Only of this version; repeatable.")] = None,
-    start: Annotated[str | None, typer.Option("--from", help="From then on, such as 2026-11-21T12:00:00Z.")] = None,
-    until: Annotated[str | None, typer.Option("--until", help="Before then.")] = None,
-    field: Annotated[
-        list[str] | None,
-        typer.Option("--field", help="Only this field, such as features.amount or score; repeatable. Default: all."),
-    ] = None,
-    category: Annotated[
-        list[str] | None,
-        typer.Option("--category", help="The values of this field are names, also where they are numbers; repeatable."),
-    ] = None,
-    bins: Annotated[int, typer.Option(min=2, help="Quantile bins of a number.")] = reference.Options().bins,
-    embedding: Annotated[bool, typer.Option("--embedding", help="Find clusters of the embeddings.")] = False,
-    clusters: Annotated[int, typer.Option(min=2, help="How many clusters.")] = CLUSTERS,
-    residual: Annotated[
-        bool, typer.Option("--residual", help="Add how far numeric features are from how they go together.")
-    ] = False,
-    like: Annotated[
-        Path | None, typer.Option("--like", help="Count in the bins of this profile, to compare or merge with it.")
-    ] = None,
-    by: Annotated[
-        list[str] | None,
-        typer.Option("--by", help="Keep slices apart, such as region or region,segment as in the policy; repeatable."),
-    ] = None,
-    whole: Annotated[
-        bool, typer.Option("--whole", help="Do not keep the hours of the week apart where there is a week of items.")
-    ] = False,
-    timezone: Annotated[
-        str | None,
-        typer.Option(
-            "--timezone",
-            help="Whose clocks hours of the week are counted by, such as Europe/Berlin. Default: of --like.",
-        ),
-    ] = None,
-    sample: Annotated[int, typer.Option(min=100, help="At most so many requests are looked at.")] = reference.SAMPLE,
+    out: given.Out,
+    files: given.Files = None,
+    store: given.Store = False,
+    requests: given.Requests = False,
+    data: given.Data = None,
+    feedback: FeedbackFiles = None,
+    model: given.Models = None,
+    version: given.Versions = None,
+    start: given.From = None,
+    until: given.Until = None,
+    field: given.Fields = None,
+    category: given.Categories = None,
+    bins: given.Bins = BINS,
+    embedding: given.Embedding = False,
+    clusters: given.Clusters = CLUSTERS,
+    residual: given.Residual = False,
+    like: given.Like = None,
+    by: given.By = None,
+    whole: given.Whole = False,
+    timezone: given.Timezone = None,
+    sample: given.Sample = SAMPLE,
 ) -> None:
     """Freeze how each field is distributed in some events and feedback."""
     sources = [bool(files), store, requests]
@@ -99,7 +73,7 @@ def build_command(
         end=_time("--until", until),
     )
     known = None if like is None else _read(like)
-    options = reference.Options(
+    options = Options(
         fields=tuple(field or ()),
         bins=bins,
         clusters=clusters if embedding else None,
@@ -113,16 +87,21 @@ def build_command(
     )
     if files:
         with progress.of_files([*files, *(feedback or ())]) as progressed:
-            profile, counted = reference.profile_of(files, feedback or (), wanted, options, progressed)
+            profile, counted = profile_of(files, feedback or (), wanted, options, progressed)
     else:
         made = profile_of_store if store else profile_of_requests
         profile, counted = made(settings.store(settings.load(), data), wanted, options)
+    _write(profile, counted, out)
+
+
+def _write(profile: Profile, counted: Counted, out: Path) -> None:
+    """Write a profile, and say what is odd about it and what it was made from."""
     for note in counted.notes:
         typer.echo(f"rollguard: note: {plain(note)}", err=True)
     out.write_bytes(to_json(profile))
     refused = f", {counted.refused} refused" if counted.refused else ""
     taken = f"{counted.sampled} of {counted.fit} items that fit, {counted.read} read{refused}"
-    hourly = ", by hour of the week" if any(each.hours is not UNSET for each in profile.fields.values()) else ""
+    hourly = ", by hour of the week" if profile.is_hourly else ""
     typer.echo(f"{out}: profile {profile.name} of {len(profile.fields)} fields{hourly}, from {taken}")
 
 
@@ -130,7 +109,7 @@ def build_command(
 @guarded
 def merge_command(
     profiles: Annotated[list[Path], typer.Argument(help="Profiles of the same bins, as `build --like` makes them.")],
-    out: Annotated[Path, typer.Option("--out", help="The profile to write, .json.")],
+    out: given.Out,
 ) -> None:
     """Add up profiles of several times, or of several parts of the traffic."""
     try:

@@ -12,7 +12,14 @@ from flows import command_secrets, page_cli, policy_files, progress, replay, set
 from flows.archive.privacy import checked_pseudonyms
 from flows.cli_errors import fail, guarded, interruptible
 from flows.garbage import collect_rarely
-from flows.input_options import FeedbackFormatOption, FormatOption, PolicyOption, with_formats
+from flows.input_options import (
+    CommandFiles,
+    FeedbackFiles,
+    FeedbackFormatOption,
+    FormatOption,
+    PolicyOption,
+    with_formats,
+)
 from flows.page_cli import PageOption
 from operators.connectors.stop import Stop
 from operators.ingest.formats.format import Stream
@@ -70,8 +77,8 @@ def _assistant(_: float | None, data: Path, stop: Stop, console: Console, opened
 def replay_command(
     files: Annotated[list[Path], typer.Argument(help="Files of events, .ndjson, .gz or .zst; each is a partition.")],
     out: Annotated[Path, typer.Option("--out", help="A new or empty folder for what comes out.")],
-    feedback: Annotated[list[Path] | None, typer.Option("--feedback", help="A file of feedback; repeatable.")] = None,
-    commands: Annotated[list[Path] | None, typer.Option("--commands", help="A file of commands; repeatable.")] = None,
+    feedback: FeedbackFiles = None,
+    commands: CommandFiles = None,
     policy: PolicyOption = None,
     archive: Annotated[bool, typer.Option("--archive", help="Write the request log too.")] = False,
     form: FormatOption = None,

@@ -9,7 +9,7 @@ from rich.console import Console
 
 from flows import page_cli, settings, sql
 from flows.cli_errors import fail, guarded
-from flows.page_cli import DataOption
+from flows.input_options import DataOption
 from flows.plain import plain
 
 

@@ -10,6 +10,7 @@ import typer
 from flows import policy_files, settings, sql
 from flows.cli_errors import guarded, interruptible
 from flows.control.options import By
+from flows.input_options import DataOption, PolicyOption
 from flows.triage import acting, showing, store
 from flows.triage.collect import collect
 from flows.triage.panel import check_evaluators
@@ -20,11 +21,6 @@ from operators.triage.actions import Type, WrongAction, check_cause
 
 app = typer.Typer(no_args_is_help=True, help="Cases of what went wrong: looked at, labelled, turned into tests.")
 
-PolicyOption = Annotated[Path | None, typer.Option("--policy", help="The policy; default: the one with rollguard.")]
-DataOption = Annotated[
-    Path | None,
-    typer.Option("--data", help="The folder of an embedded store; default: ROLLGUARD_CLICKHOUSE, else rollguard-data."),
-]
 Cases = Annotated[list[str], typer.Argument(help="Cases: their id, its beginning, or their request.")]
 ClusterOption = Annotated[bool, typer.Option("--cluster", help="And all of their near duplicates.")]
 NoteOption = Annotated[str, typer.Option("--note", help="In words.")]

@@ -236,6 +236,11 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
         return Field(kind="category", categories=names, counts=self.embedding.counts, cardinality=clusters)
 
     @property
+    def is_hourly(self) -> bool:
+        """Whether some field keeps the hours of the week apart."""
+        return any(field.hours is not UNSET for field in self.fields.values())
+
+    @property
     def name(self) -> str:
         """16 hexadecimal digits that change when anything in the profile does."""
         return hashlib.sha256(msgspec.json.encode(self, order="sorted")).hexdigest()[:16]

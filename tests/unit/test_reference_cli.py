@@ -10,7 +10,8 @@ import numpy as np
 import pytest
 from typer.testing import CliRunner, Result
 
-from flows import cli, reference_items
+from flows import cli
+from flows.reference import items as reference_items
 from operators.profiles.binning import bins_of
 from operators.profiles.profile import Profile, from_json
 from operators.wire.events import Event

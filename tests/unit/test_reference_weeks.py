@@ -63,7 +63,12 @@ def assert_same(found: Field, known: Field) -> None:
     assert all(close(one.moments, other.moments) for one, other in zip(own, of_file, strict=True))
 
 
+# Of panes of 10 s, as by default, a week has so many that to close them takes most of a minute.
 POLICY = """
+[time]
+pane = "5m"
+[windows]
+tumbling = ["1h"]
 [drift]
 profile = "p.json"
 [archive]

@@ -1,16 +1,14 @@
 """Fields of many categories: listed by half of their values, counted in the others (`operators/profiles/listed.py`)."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection
 
 import msgspec
 
-from flows.reference_items import Counted, WrongReference
-from operators.profiles.binning import Value
+from flows.reference.columns import Columns
+from flows.reference.items import Counted, WrongReference
 from operators.profiles.build import build_like
 from operators.profiles.listed import COUNTED, listed_apart
 from operators.profiles.profile import Profile
-
-Columns = Mapping[str, Sequence[Value]]
 
 
 def counted_apart(profile: Profile, columns: Columns, counted: Counted) -> tuple[Profile, Columns, Collection[str]]:

@@ -5,9 +5,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from flows.reference import Options
-from flows.reference_asked import asked
-from flows.reference_items import Counted, WrongReference
+from flows.reference.asked import asked
+from flows.reference.items import Counted, WrongReference
+from flows.reference.options import Options
 from operators.arrays import Ints
 from operators.profiles.from_histogram import Bucketed, added_measures, bucketed_field, bucketed_hours
 from operators.profiles.profile import HOURS, Profile

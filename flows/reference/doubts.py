@@ -1,9 +1,9 @@
 """What whoever builds a profile must know of its fields: texts that are numbers, values that could not be read."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping
 
-from flows.reference_items import Counted, WrongReference
-from operators.profiles.binning import Value
+from flows.reference.columns import Columns
+from flows.reference.items import Counted, WrongReference
 from operators.profiles.number_texts import doubt_of
 from operators.profiles.profile import Field, Profile
 
@@ -15,9 +15,7 @@ ADVICE = (
 )
 
 
-def check_texts(
-    columns: Mapping[str, Sequence[Value]], categories: Collection[str], counted: Counted, *, is_typed: bool
-) -> None:
+def check_texts(columns: Columns, categories: Collection[str], counted: Counted, *, is_typed: bool) -> None:
     """Note what is odd about texts of columns that are not said to be categories. WrongReference of what is useless."""
     faults: list[str] = []
     if unknown := [name for name in categories if name not in columns]:
@@ -32,7 +30,7 @@ def check_texts(
         raise WrongReference(f"{'; '.join(faults[:FAULTS_MAX])}{more}; {ADVICE} {name}")
 
 
-def check_like(columns: Mapping[str, Sequence[Value]], like: Profile) -> None:
+def check_like(columns: Columns, like: Profile) -> None:
     """Raise WrongReference where a field whose bins are of numbers has mostly texts: none of them would count."""
     for name, field in like.fields.items():
         texts = [value for value in columns.get(name, ()) if isinstance(value, str)]

@@ -11,11 +11,12 @@ from tempfile import TemporaryDirectory
 from urllib.parse import unquote, urlsplit
 
 from flows.backtest.archived import files_of
-from flows.reference import Options, profile_of
-from flows.reference_items import Counted, Wanted, WrongReference
-from flows.reference_measures import panes_of, profile_of_measures
-from flows.reference_users import with_users
-from flows.reference_windows import profile_of_windows
+from flows.reference.files import profile_of
+from flows.reference.items import Counted, Wanted, WrongReference
+from flows.reference.measures import panes_of, profile_of_measures
+from flows.reference.options import Options
+from flows.reference.users import with_users
+from flows.reference.windows import profile_of_windows
 from operators.profiles.profile import Profile
 from operators.wire.events import TS_MS_MAX, TS_MS_MIN
 

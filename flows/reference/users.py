@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
-from flows.reference_asked import asked
-from flows.reference_items import Counted
+from flows.reference.asked import asked
+from flows.reference.items import Counted
 from operators.profiles.design import with_pairs
 from operators.profiles.profile import Profile
 

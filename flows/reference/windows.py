@@ -7,10 +7,10 @@ import msgspec
 import numpy as np
 from msgspec import UNSET
 
-from flows.reference import Options
-from flows.reference_asked import asked
-from flows.reference_items import Counted, WrongReference
-from flows.reference_users import with_users
+from flows.reference.asked import asked
+from flows.reference.items import Counted, WrongReference
+from flows.reference.options import Options
+from flows.reference.users import with_users
 from operators.arrays import Ints
 from operators.profiles.by_slice import dimensions_of
 from operators.profiles.local_time import UTC
@@ -39,8 +39,7 @@ def profile_of_windows(
     params = {**params, "profile": like.name, "by": "true" if by else "false"}
     spans = asked(url, "fields", params)
     hourly = options.by_hour and (
-        any(field.hours is not UNSET for field in like.fields.values())
-        or max((span for _, span in spans), default=0) >= (HOURS - 1) * HOUR_MS
+        like.is_hourly or max((span for _, span in spans), default=0) >= (HOURS - 1) * HOUR_MS
     )
     fields, clusters, too_long = dict[str, Field](), None, list[str]()
     for name, _ in spans:

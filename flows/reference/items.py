@@ -9,11 +9,11 @@ import hashlib
 import time
 from bisect import bisect_left
 from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import partial
 from operator import itemgetter
 from pathlib import Path
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import msgspec
 
@@ -59,6 +59,13 @@ class Counted(msgspec.Struct, kw_only=True):
     sampled: int = 0
     unusable: Counter[str] = msgspec.field(default_factory=Counter)
     notes: list[str] = []
+
+
+class Items(NamedTuple):
+    """A sample of items, each list in the order of hashes of its request ids."""
+
+    events: Sequence[Event]
+    feedback: Sequence[Feedback]
 
 
 def items_of(
