@@ -6,7 +6,7 @@ import msgspec
 
 from flows.plain import json_escaped, plain
 from operators.policy.policy import Policy
-from operators.policy_file.in_force import in_force, key_lines, keys_written
+from operators.policy_file.in_force import in_force, key_lines
 
 BY_DEFAULT = "  # by default"
 
@@ -16,15 +16,15 @@ def print_keys(policy: Policy, as_json: bool) -> None:
 
     Of several files JSON has the tables of each by its name.
     """
-    tables = in_force(policy)
+    files = in_force(policy)
     if as_json:
+        tables = {file: each.tables for file, each in files.items()}
         shown = tables.get("", tables)
         sys.stdout.write(json_escaped(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode()) + "\n")
         return
-    written = keys_written(policy)
-    for file, each in tables.items():
+    for file, each in files.items():
         if file:
             sys.stdout.write(f"# {plain(file)}.toml\n")
-        for key, value in key_lines(each):
+        for key, value in key_lines(each.tables):
             text = json_escaped(f"{key} = {msgspec.json.encode(value).decode()}")
-            sys.stdout.write(f"{text}{'' if key in written[file] else BY_DEFAULT}\n")
+            sys.stdout.write(f"{text}{'' if key in each.written else BY_DEFAULT}\n")

@@ -4,7 +4,7 @@ They are a policy file again, which means the same. What has no value is left ou
 """
 
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 
@@ -23,14 +23,22 @@ from operators.rules.registry import KINDS as RULES
 SLI_OWN = ("name", "places")  # Fields of an SLI that are no keys.
 
 
-def in_force(policy: Policy) -> dict[str, dict[str, Any]]:
-    """Return the tables of each file of a policy, by the file's name without `.toml`; "" where it is one file."""
-    return {each.file: _whole(written, each) for each, written in written_tables(policy)}
+class FileInForce(NamedTuple):
+    """The tables of a policy file with every key, and which of those keys are `written`: by it, or by another for it.
+
+    Keys are named as `key_lines` names them.
+    """
+
+    tables: dict[str, Any]
+    written: set[str]
 
 
-def keys_written(policy: Policy) -> dict[str, set[str]]:
-    """Return the keys that each file of a policy says, or another says for it, as `key_lines` names them."""
-    return {each.file: {key for key, _ in key_lines(written)} for each, written in written_tables(policy)}
+def in_force(policy: Policy) -> dict[str, FileInForce]:
+    """Return what is in force by each file of a policy, by its name without `.toml`; "" where it is one file."""
+    return {
+        each.file: FileInForce(_whole(written, each), {key for key, _ in key_lines(written)})
+        for each, written in written_tables(policy)
+    }
 
 
 def key_lines(tables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
