@@ -14,6 +14,7 @@ from rich.console import Console
 from flows import settings
 from flows.cli_errors import guarded, interruptible
 from flows.control import by_hand, commands, hooks, view
+from flows.control import follow_options as given
 from flows.control import webhook as webhooks
 from flows.control.alertmanager import Alertmanager
 from flows.control.delivering import Delivering
@@ -33,59 +34,31 @@ from operators.connectors.stop import Stop
 from operators.wire.control import ControlEvent, Severity
 from operators.wire.sealing import Verifier
 
-STATE = Path("rollguard-control.json")
-
 app = typer.Typer(no_args_is_help=True, help="Follow what rollguard says, act on it, and tell it something.")
 app.command("kill")(by_hand.kill_command)
 app.command("rollback")(by_hand.rollback_command)
 app.command("pin")(by_hand.pin_command)
 app.command("unpin")(by_hand.unpin_command)
 
-ControlFile = Annotated[
-    Path | None, typer.Option("--file", help="A control.ndjson of `replay` or `demo`, instead of Kafka's topic.")
-]
-
 
 @app.command("follow")
 @guarded
 def follow_command(
-    file: ControlFile = None,
-    start: Annotated[
-        From | None, typer.Option("--from", help="Where to begin; default: end, and with --until-end beginning.")
-    ] = None,
-    until_end: Annotated[bool, typer.Option("--until-end", help="Stop when everything was read.")] = False,
-    form: Annotated[Literal["text", "json"], typer.Option("--format", help="json: the events as they came.")] = "text",
-    program: Annotated[
-        str | None,
-        typer.Option("--exec", help="Run this once per event: JSON on standard input, ROLLGUARD_EVENT_TYPE and so on."),
-    ] = None,
-    webhook: Annotated[
-        str | None, typer.Option(help="POST each event here once, signed if ROLLGUARD_WEBHOOK_KEY is set.")
-    ] = None,
-    alertmanager: Annotated[
-        str | None, typer.Option(help="Send alerts to the Alertmanager at this address, and end them.")
-    ] = None,
-    slack: Annotated[
-        str | None, typer.Option(help="Post a sentence per event to this webhook; -: that of ROLLGUARD_SLACK_URL.")
-    ] = None,
-    pagerduty: Annotated[
-        bool, typer.Option("--pagerduty", help="Trigger and resolve incidents, by ROLLGUARD_PAGERDUTY_KEY.")
-    ] = False,
-    severity: Annotated[
-        Severity, typer.Option("--pagerduty-severity", help="The least severity that PagerDuty hears of.")
-    ] = "page",
-    template: Annotated[
-        Path | None, typer.Option(help="A file with the text that people read, such as '{model}: {sentence}'.")
-    ] = None,
-    state: Annotated[
-        Path | None,
-        typer.Option(help=f"Remembers what was done; default: {STATE}, and none where events are only printed."),
-    ] = None,
-    attempts: Annotated[int, typer.Option(min=1, help="How often to try before giving up.")] = 4,
-    timeout: Annotated[float, typer.Option(min=0.1, help="Seconds that one attempt may take.")] = 30.0,
-    strict: Annotated[
-        bool, typer.Option("--strict", help="End at the first event that cannot be handed on, instead of going on.")
-    ] = False,
+    file: given.ControlFile = None,
+    start: given.Start = None,
+    until_end: given.UntilEnd = False,
+    form: given.Form = "text",
+    program: given.Program = None,
+    webhook: given.Webhook = None,
+    alertmanager: given.AlertmanagerUrl = None,
+    slack: given.SlackUrl = None,
+    pagerduty: given.WithPagerDuty = False,
+    severity: given.PagerDutySeverity = "page",
+    template: given.Template = None,
+    state: given.State = None,
+    attempts: given.Attempts = 4,
+    timeout: given.Timeout = 30.0,
+    strict: given.Strict = False,
 ) -> None:
     """Print control events as they come; run a program, call a webhook, tell people, once for each."""
     where = settings.load()
@@ -98,7 +71,7 @@ def follow_command(
     begin = start or ("beginning" if until_end else "end")
     stop = Stop()
     with (
-        opened(state or (STATE if actions or services else None)) as memory,
+        opened(state or (given.STATE if actions or services else None)) as memory,
         _follower(where, file, begin, memory.positions) as follower,
         interruptible(stop),
     ):
@@ -111,7 +84,7 @@ def follow_command(
 @app.command("pins")
 @guarded
 def pins_command(
-    file: ControlFile = None,
+    file: given.ControlFile = None,
     form: Annotated[Literal["table", "json"], typer.Option("--format", help="How to print it.")] = "table",
 ) -> None:
     """Print which version each model's traffic must go to now."""

@@ -4,7 +4,6 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Annotated
 
 import typer
 
@@ -13,6 +12,7 @@ from flows.cli_errors import fail, guarded
 from flows.input_options import DataOption, PolicyOption
 from flows.plain import plain
 from flows.triage import gate, store
+from flows.triage import gate_options as given
 from flows.triage.panel import Panel, panel_of
 from flows.triage.sets import cases_of, tell_deleted
 from operators.connectors.chat.model import ModelEndpoint, WrongEndpoint
@@ -25,38 +25,22 @@ from operators.evals.sets import EvalSet
 
 @guarded
 def gate_command(
-    model: Annotated[str, typer.Argument(help="The model whose eval set it is.")],
-    version: Annotated[str, typer.Option("--version", help="The version that may be released.")],
-    endpoint: Annotated[str, typer.Option("--endpoint", help="Its address, such as https://host/v1.")],
-    baseline: Annotated[
-        str | None, typer.Option("--baseline", help="The version it is compared with; default: the one that serves.")
-    ] = None,
-    alone: Annotated[bool, typer.Option("--no-baseline", help="Compare it with none.")] = False,
-    baseline_endpoint: Annotated[
-        str | None, typer.Option("--baseline-endpoint", help="The address of that; default: the same.")
-    ] = None,
-    name: Annotated[
-        str, typer.Option("--name", help="What the endpoint calls a version; {model} and {version} are filled in.")
-    ] = "{version}",
-    wanted: Annotated[str, typer.Option("--set", help="NUMBER, NUMBER:HASH, or latest.")] = "latest",
-    cases_file: Annotated[
-        Path | None, typer.Option("--cases", help="A set that `evals export` wrote, instead of the store.")
-    ] = None,
-    evaluators: Annotated[
-        list[str] | None, typer.Option("--evaluator", help="One of the policy's that all answers have to pass.")
-    ] = None,
-    comparing: Annotated[
-        str | None, typer.Option("--compare", help="One of kind llm that says whose answers are better.")
-    ] = None,
-    allow_known: Annotated[
-        bool, typer.Option("--allow-known", help="What the baseline fails as well may fail.")
-    ] = False,
-    repeat: Annotated[
-        int, typer.Option("--repeat", min=1, max=99, help="How often a case that fails is asked.")
-    ] = gate.REPEAT,
-    concurrency: Annotated[int, typer.Option("--concurrency", min=1, max=64, help="Cases at once.")] = gate.CONCURRENCY,
-    timeout: Annotated[float, typer.Option("--timeout", min=0.1, help="Seconds that one answer may take.")] = 60.0,
-    out: Annotated[Path | None, typer.Option("--junit", help="The file to write JUnit XML to.")] = None,
+    model: given.Model,
+    version: given.Version,
+    endpoint: given.Endpoint,
+    baseline: given.Baseline = None,
+    alone: given.Alone = False,
+    baseline_endpoint: given.BaselineEndpoint = None,
+    name: given.Name = "{version}",
+    wanted: given.Wanted = "latest",
+    cases_file: given.CasesFile = None,
+    evaluators: given.Evaluators = None,
+    comparing: given.Comparing = None,
+    allow_known: given.AllowKnown = False,
+    repeat: given.Repeat = gate.REPEAT,
+    concurrency: given.Concurrency = gate.CONCURRENCY,
+    timeout: given.Timeout = 60.0,
+    out: given.JUnit = None,
     policy: PolicyOption = None,
     data: DataOption = None,
 ) -> None:

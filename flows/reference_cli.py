@@ -1,7 +1,6 @@
 """`rollguard reference`: thin."""
 
 import sys
-from datetime import datetime
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -13,6 +12,7 @@ from rich.table import Table
 from flows import progress, settings
 from flows.cli_errors import guarded
 from flows.input_options import FeedbackFiles
+from flows.moments import moment_ms
 from flows.plain import json_escaped, plain
 from flows.reference import command_options as given
 from flows.reference.files import profile_of
@@ -23,7 +23,6 @@ from operators.profiles.embedding import CLUSTERS
 from operators.profiles.local_time import UTC, known_zone
 from operators.profiles.merging import NotMergeable, merged
 from operators.profiles.profile import Field, Profile, from_json, to_json
-from operators.wire.events import ms_of
 
 app = typer.Typer(no_args_is_help=True, help="Frozen reference profiles: what monitors compare with.")
 
@@ -158,15 +157,10 @@ def _zone(name: str | None, like: Profile | None) -> str:
 
 
 def _time(option: str, text: str | None) -> int | None:
-    if text is None:
-        return None
     try:
-        time = datetime.fromisoformat(text)
+        return None if text is None else moment_ms(text)
     except ValueError as error:
-        raise WrongReference(f"{option} {text!r}: must be a time such as 2026-11-21T12:00:00Z") from error
-    if time.tzinfo is None:
-        raise WrongReference(f"{option} {text!r}: needs an offset, such as Z or +01:00")
-    return ms_of(time)
+        raise WrongReference(f"{option} {text!r}: {error}") from error
 
 
 def _table(profile: Profile) -> Table:

@@ -5,13 +5,13 @@ import socket
 import time
 import uuid
 from collections.abc import Sequence
-from datetime import datetime
 from difflib import get_close_matches
 from pathlib import Path
 
 import msgspec
 
 from flows.command_secrets import secret_of
+from flows.moments import moment_ms
 from flows.policy_files import load_policy
 from flows.settings import Settings
 from operators.connectors.control.command_topic import send_to_topic
@@ -23,7 +23,7 @@ from operators.policy.reading import Duration
 from operators.policy.rules import RESERVED
 from operators.texts import clock
 from operators.wire.commands import SILENCE_MS_MAX, AnyCommand
-from operators.wire.events import TEXT_MAX, ms_of
+from operators.wire.events import TEXT_MAX
 from operators.wire.signing import signed
 
 ARMS = {"candidate", "baseline"}
@@ -183,12 +183,9 @@ def _end_ms(span: str | None, until: str | None, now: int) -> int:
         except ValueError as error:
             raise WrongCommand(f"--for {span!r}: {error}") from error
     try:
-        end = datetime.fromisoformat(until)
+        return moment_ms(until)
     except ValueError as error:
-        raise WrongCommand(f"--until {until!r}: must be a time such as 2026-11-21T12:00:00Z") from error
-    if end.tzinfo is None:
-        raise WrongCommand(f"--until {until!r}: needs an offset, such as Z or +01:00")
-    return ms_of(end)
+        raise WrongCommand(f"--until {until!r}: {error}") from error
 
 
 def _now_ms() -> int:

@@ -1,0 +1,20 @@
+"""Times that command lines name."""
+
+from datetime import datetime
+
+from operators.wire.events import ms_of
+
+
+def moment_ms(text: str) -> int:
+    """Return a time with its offset as Unix ms. ValueError, with what it must be.
+
+    >>> moment_ms("2026-11-21T12:00:00+01:00")
+    1795258800000
+    """
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError("must be a time such as 2026-11-21T12:00:00Z") from error
+    if time.tzinfo is None:
+        raise ValueError("needs an offset, such as Z or +01:00")
+    return ms_of(time)
