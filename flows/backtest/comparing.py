@@ -6,9 +6,9 @@ from statistics import median
 
 import msgspec
 
+from operators.spans import WEEK_MS
 from operators.wire.control import ControlEvent
 
-WEEK_MS = 7 * 86_400_000
 OUTCOMES = ("rollback", "kill", "throttle", "hold", "promote")  # The gravest first.
 
 

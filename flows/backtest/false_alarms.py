@@ -20,9 +20,9 @@ from operators.ingest.formats.format import Stream
 from operators.policy.monitors import Monitor
 from operators.policy.policy import Policy
 from operators.pseudonyms import Pseudonyms
+from operators.spans import WEEK_MS
 from operators.wire.control import Word
 
-WEEK_MS = 7 * 86_400_000
 CHANCE = 0.05  # That as many alarms come by chance where a promise holds: less is surely more than it.
 WELL = ("promote", "recovered", "rollback_applied")  # Control events that tell of no harm.
 

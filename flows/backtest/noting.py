@@ -9,9 +9,9 @@ from fnmatch import fnmatchcase
 
 from flows.backtest.comparing import PolicyOutcome
 from flows.backtest.hearing import Heard
-from flows.backtest.seen import HOUR_MS
 from operators.policy.policy import Policy
 from operators.policy.rules import Rule
+from operators.spans import HOUR_MS
 from operators.texts import clock
 from operators.window.leaf_index import LeafSeries
 from operators.window.series_index import slice_text

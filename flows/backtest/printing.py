@@ -7,8 +7,7 @@ from rich.table import Table
 
 from flows.backtest.comparing import OUTCOMES, Comparison, Outcome, PolicyOutcome
 from flows.plain import plain
-
-DAY_MS = 86_400_000
+from operators.spans import DAY_MS
 
 
 def print_comparison(found: Comparison, console: Console) -> None:

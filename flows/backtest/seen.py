@@ -7,12 +7,11 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.policy.policy import Policy
+from operators.spans import HOUR_MS
 from operators.window.leaf_index import LeafSeries
 from operators.window.pane_items import Closed
 from operators.window.partial import GOOD, NEITHER, N
 from operators.window.team_panes import TeamItem
-
-HOUR_MS = 3_600_000
 
 
 class Seen(msgspec.Struct, kw_only=True):

@@ -12,6 +12,7 @@ from typing import Literal
 import msgspec
 
 from flows.control.sentence import clean, sentence
+from operators.spans import HOUR_MS
 from operators.texts import clock
 from operators.wire.control import ControlEvent, Severity
 from operators.wire.event_kinds.registry import EVENT_KINDS
@@ -19,7 +20,6 @@ from operators.wire.event_kinds.registry import EVENT_KINDS
 Action = Literal["open", "update", "close", "acknowledge", "notice"]
 
 SEVERITIES: tuple[Severity, ...] = ("info", "ticket", "page")
-HOUR_MS = 3_600_000
 NOTICE_MS = HOUR_MS  # What is said once, and nothing ends.
 HOLD_MS = 24 * HOUR_MS  # A hold may end without a word, when its candidate goes away.
 # Alerts of these rules say something once.

@@ -19,12 +19,11 @@ from flows.demo.report import conclude, introduce
 from flows.demo.stage import Stage
 from flows.demo.traffic import Traffic
 from flows.demo.view import View
-from flows.demo.world import MINUTE_MS, World
+from flows.demo.world import World
 from flows.summary import Summary
 from operators.connectors.stop import Stop
 from operators.metrics import Metrics
-
-HOUR_MS = 60 * MINUTE_MS
+from operators.spans import HOUR_MS
 
 
 def last_hour() -> World:

@@ -15,9 +15,10 @@ from rich.text import Text
 from flows.demo.folder import EVENTS
 from flows.demo.serve import BASELINE, CANDIDATE
 from flows.demo.traffic import REGIONS
-from flows.demo.world import MINUTE_MS, World
+from flows.demo.world import World
 from operators.ingest.partition import Batch
 from operators.policy.policy import Policy
+from operators.spans import MINUTE_MS
 from operators.window.partial import BAD, GOOD, Partial
 from operators.wire.control import ControlEvent
 

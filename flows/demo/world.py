@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import msgspec
 
-MINUTE_MS = 60_000
+from operators.spans import MINUTE_MS
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):

@@ -8,9 +8,10 @@ from urllib.parse import quote, unquote, urlencode
 import msgspec
 
 from flows.page.words import iso
+from operators.spans import DAY_MS
 
 NAME_MAX = 512
-RANGE_MS_MAX = 31 * 86_400_000
+RANGE_MS_MAX = 31 * DAY_MS
 FAR_MS = 4_102_444_800_000  # The year 2100: later than all there is.
 NOW = "now"
 KNOWN = frozenset({"model", "version", "slice", "sli", "type", "field", "at", "since", "from", "to", "page", "find"})

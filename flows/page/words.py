@@ -3,8 +3,9 @@
 import math
 from datetime import UTC, datetime
 
+from operators.spans import DAY_MS
+
 NONE = "-"
-DAY_MS = 86_400_000
 
 
 def clock(ms: int | None) -> str:

@@ -14,11 +14,10 @@ from operators.profiles.binning import Value, is_value
 from operators.profiles.by_slice import SliceTexts
 from operators.profiles.listed import COUNTED
 from operators.profiles.profile import Profile
-from operators.profiles.seasons import HOUR_MS
+from operators.spans import HOUR_MS, WEEK_MS
 from operators.window.series_index import slice_text
 from operators.wire.events import UNUSABLE, Event, Feedback, ms_of
 
-WEEK_MS = 7 * 24 * HOUR_MS
 FIELDS_MAX = 1_000  # More are most likely names that carry values.
 Columns = Mapping[str, Sequence[Value]]
 

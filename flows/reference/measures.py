@@ -11,7 +11,7 @@ from flows.reference.options import Options
 from operators.arrays import Ints
 from operators.profiles.from_histogram import Bucketed, added_measures, bucketed_field, bucketed_hours
 from operators.profiles.profile import HOURS, Profile
-from operators.profiles.seasons import HOUR_MS
+from operators.spans import HOUR_MS
 
 
 class Panes(NamedTuple):

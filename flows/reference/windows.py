@@ -17,8 +17,8 @@ from operators.profiles.local_time import UTC
 from operators.profiles.merging import added_moments
 from operators.profiles.part_moments import added_parts
 from operators.profiles.profile import EMBEDDING, HOURS, Field, PartMoments, Profile
-from operators.profiles.seasons import HOUR_MS
 from operators.profiles.slice_hours import HoursOf, differing
+from operators.spans import HOUR_MS
 
 ALL = "*"
 Window = tuple[int, float, float, float, float]  # Of one window: n, mean, deviation, least and most.

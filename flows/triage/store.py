@@ -11,12 +11,12 @@ from flows.sql import require_store
 from operators.connectors.clickhouse.tables import Row, Tables
 from operators.policy.policy import Policy
 from operators.policy.triage import Triage
+from operators.spans import DAY_MS
 from operators.triage.cases import Asked, Case, Place, RequestSignal, triage_case_of
 from operators.triage.signals import Signal, comment
 from operators.wire.events import EPOCH, MILLISECOND
 
 IDS_MAX = 5_000  # Looked up at once.
-DAY_MS = 86_400_000
 STATES = ("open", "claimed", "labelled", "dismissed", "converted")
 TO_DO = ("open", "claimed", "labelled")
 

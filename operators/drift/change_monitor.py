@@ -25,6 +25,7 @@ from operators.drift.window_sums import Rolled, joined_sums
 from operators.policy.monitors import FEATURES, DriftKind, SeriesMonitor, axis_of, kind_of
 from operators.policy.policy import Policy
 from operators.profiles.local_time import local_ms
+from operators.spans import DAY_MS, HOUR_MS
 from operators.stats.magnitude import FLOAT_MAX, of_standardised
 from operators.window.partial import BAD, GOOD, HI, LO, N
 from operators.window.series_index import SliceSeries
@@ -32,9 +33,9 @@ from operators.window.sums import LIMB_BITS
 from operators.wire.control import Word
 from operators.wire.evaluator_models import is_evaluator_model
 
-HELD_MS = 3_600_000
-SUSPECTED_MS = 3 * 86_400_000  # For as long, what a detector said is looked at again every hour.
-ONCE_MS = 86_400_000  # For as long, a move that was reported is not reported again, unless it has gone further.
+HELD_MS = HOUR_MS
+SUSPECTED_MS = 3 * DAY_MS  # For as long, what a detector said is looked at again every hour.
+ONCE_MS = DAY_MS  # For as long, a move that was reported is not reported again, unless it has gone further.
 Key = tuple[str, str, str]  # Model, version, slice.
 PaneValue = tuple[SliceSeries, float, int, int]  # Of how many events a value is, and how many of these are bad.
 

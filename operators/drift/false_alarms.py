@@ -10,9 +10,9 @@ import numpy as np
 from operators.drift.detectors.adwin import DELTA
 from operators.drift.detectors.page_hinkley import ALLOWANCE, THRESHOLD
 from operators.drift.detectors.standard import LEARNED_FROM
+from operators.spans import WEEK_MS
 from operators.stats.distributions import normal_tail
 
-WEEK_MS = 7 * 86_400_000
 # Measured with the default delta on independent normal values: 1 alarm in 3.6 million with a scale learned from 60
 # values, none in a million with a known one. The guarantee itself, delta a value, is far from sharp.
 ADWIN_SHARE_OF_DELTA = 1 / 32

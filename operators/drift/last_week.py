@@ -16,9 +16,8 @@ from operators.drift.window_sums import Sums
 from operators.policy.monitors import WindowMonitor
 from operators.policy.policy import Policy
 from operators.saved.packed import pack_fields, unpack_fields
+from operators.spans import WEEK_MS
 from operators.window.series_index import SliceSeries
-
-WEEK_MS = 7 * 86_400_000
 
 Key = tuple[str, str, str]  # Model, version, slice.
 # Values of each series (K, V), and how many ordered pairs of its events shared their user, about (K,).

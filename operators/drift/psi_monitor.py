@@ -23,7 +23,7 @@ from operators.policy.monitors import AGAINST, OnFields, OnWire, Reference, Watc
 from operators.policy.reading import Above, Inner, span
 from operators.profiles.by_slice import expected_of
 from operators.profiles.profile import EMBEDDING, Field
-from operators.profiles.seasons import HOUR_MS
+from operators.spans import HOUR_MS
 from operators.stats.design_effect import design_effect
 from operators.stats.divergence import Counts, jensen_shannon_of, kl_of, smoothed
 from operators.stats.multiple_testing import benjamini_hochberg

@@ -7,10 +7,10 @@ passes. It is halved as often as needed; as rates nest, what is drawn then would
 import msgspec
 
 from operators.evaluators.llm import Llm, cost_usd
+from operators.spans import DAY_MS, HOUR_MS
 
 HALVINGS_MAX = 10
 AHEAD = 0.02  # Of a budget: the rate is halved for each such part of it that is spent before its time.
-HOUR_MS, DAY_MS = 3_600_000, 86_400_000
 
 
 def halvings_behind(age_ms: int, behind_max_ms: int) -> int:

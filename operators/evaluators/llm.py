@@ -14,6 +14,7 @@ from operators.policy.errors import PolicyError
 from operators.policy.evaluators import AnswerEvaluator
 from operators.policy.fields import As
 from operators.policy.reading import NAME, Duration, Positive, Share, span
+from operators.spans import HOUR_MS
 
 CRITERIA_MAX = 50
 DEADLINE_MS_MAX = 600_000
@@ -58,7 +59,7 @@ class Llm(AnswerEvaluator, frozen=True, kw_only=True):
     golden: str | None = None
     golden_every_ms: Annotated[int, _ms] = 300_000
     agreement_min: Share = 0.8
-    settle_ms: Annotated[int, _ms] = 3_600_000
+    settle_ms: Annotated[int, _ms] = HOUR_MS
 
 
 def _check(evaluator: Llm, key: str) -> None:

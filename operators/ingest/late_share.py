@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from operators.arrays import Ints
+from operators.spans import MINUTE_MS
 from operators.window.watermark import NEVER
 from operators.wire.control import Notice, Severity
 
 SHARE_MAX = 0.1
 SHARE_PAGE = 0.5  # From here on most of what comes in decides nothing.
-MINUTE_MS = 60_000
 ITEMS_MIN = 50  # Fewer say little of a share: so many are waited for.
 CROWD = 2  # Where time stands still a block ends with so many times the items of the last minute,
 CROWD_MIN = 1_000  # or with so many, if these are more.

@@ -9,6 +9,7 @@ from msgspec import Meta
 from operators.policy.fields import As, Slices, Written
 from operators.policy.reading import Duration, Name, span
 from operators.profiles.profile import EMBEDDING, RESIDUAL, Centroids, Field
+from operators.spans import HOUR_MS
 from operators.wire.evaluator_models import is_evaluator_model
 from operators.wire.events import Id
 
@@ -26,7 +27,6 @@ INPUTS = ("input_tokens", EMBEDDING, RESIDUAL)
 FEATURES = "features."
 OUTCOMES = ("feedback.label", "feedback.kpi")
 SAYS = ("prediction", "score", "output_tokens")
-HOUR_MS = 3_600_000
 
 
 class WatchedColumn(NamedTuple):

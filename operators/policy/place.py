@@ -8,10 +8,11 @@ from operators.policy.policy import RUNBOOKS, Policy
 from operators.policy.reading import SPAN_MS_MAX, Duration, span
 from operators.policy.rules import Grain
 from operators.policy.slices import named_values
+from operators.spans import HOUR_MS
 
 # Why monitors cannot be about such an SLI.
 COHORTS = "is counted by when requests were made: it has rows in sli_cohort, and no value for each pane"
-RULED_MS_MAX = 3_600_000  # Requests of so long are kept until their time is over.
+RULED_MS_MAX = HOUR_MS  # Requests of so long are kept until their time is over.
 
 
 class TablePlace:

@@ -7,6 +7,7 @@ from msgspec import Meta
 
 from operators.policy.fields import Rounded
 from operators.policy.reading import FallbackName
+from operators.spans import WEEK_MS
 
 
 class Releases(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,7 +32,7 @@ class Releases(msgspec.Struct, frozen=True, kw_only=True):
     mirrored: tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...] = ()
     deadline_ms: Annotated[int, Rounded()] = 900_000
     cooldown_ms: Annotated[int, Rounded(none=True)] = 300_000
-    known_ms: Annotated[int, Rounded()] = 604_800_000
+    known_ms: Annotated[int, Rounded()] = WEEK_MS
     producer: str | None = None
     producer_share_max: Annotated[float, Meta(gt=0, lt=1)] | None = None
     warm_up_ms: Annotated[int, Rounded(none=True)] = 60_000

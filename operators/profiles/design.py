@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 
 from operators.profiles.profile import Profile
-from operators.profiles.seasons import HOUR_MS
+from operators.spans import HOUR_MS
 from operators.stats.design_effect import design_effect
 from operators.wire.events import Event, ms_of, whose
 

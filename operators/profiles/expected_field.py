@@ -15,8 +15,9 @@ import numpy as np
 from operators.profiles.by_slice import dimensions_of, expected_of
 from operators.profiles.part_moments import added_parts
 from operators.profiles.profile import HOURS, Field, Moments, PartMoments
-from operators.profiles.seasons import CHANCE, DAY_HOURS, HOUR_MS, hours_covered
+from operators.profiles.seasons import CHANCE, DAY_HOURS, hours_covered
 from operators.profiles.slice_hours import own_hours
+from operators.spans import HOUR_MS
 from operators.stats.magnitude import standardised
 
 NUMBERS_MIN = 30  # Of a part, as contracts and tests of means take at least.

@@ -22,8 +22,9 @@ from operators.profiles.binning import Value, bins_of
 from operators.profiles.local_time import UTC, local_ms
 from operators.profiles.part_moments import moments_by
 from operators.profiles.profile import HOURS, Field, Profile
+from operators.spans import HOUR_MS
 
-HOUR_MS, DAY_HOURS = 3_600_000, 24
+DAY_HOURS = 24
 MONDAY = 4 * DAY_HOURS  # Hours from the start of Unix time, a Thursday, to the first Monday.
 CHANCE = 3.0  # Standard deviations of X2 that groups differ by before they are taken to differ.
 

@@ -23,13 +23,14 @@ from operators.release.warming import warmed_up
 from operators.rules import alpha as alphas
 from operators.rules.canary_state import BLIP_CAP
 from operators.rules.verdict import Verdict
+from operators.spans import DAY_MS
 from operators.window.partial import BAD, GOOD
 from operators.window.series_index import SliceSeries
 from operators.wire.control import Affected, ControlEvent
 
 HOURS = 6  # That the baseline served last.
 WEEK = 168  # Hours.
-LASTS_MS = 86_400_000  # From the baseline's last request on.
+LASTS_MS = DAY_MS  # From the baseline's last request on.
 # Requests that the baseline would have had of a blip, had it served as before, for hardly any of them to mean that it
 # stopped (the rule of three: J. A. Hanley, A. Lippman-Hand, JAMA 249 (1983), 1743-1745).
 EXPECTED_MIN = 3.0

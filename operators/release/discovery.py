@@ -15,12 +15,13 @@ from operators.release.state import ReleaseState
 from operators.release.traffic import BUCKETS, Served, bucket_of, busiest
 from operators.release.warming import warm_again
 from operators.release.weighing import make_room
+from operators.spans import HOUR_MS
 from operators.window.partial import OTHER
 from operators.wire.commands import Release
 from operators.wire.control import VERSIONS_MAX, ControlEvent
 from operators.wire.mirrored import is_mirrored, original
 
-SOON_MS = 3_600_000  # A comparison that lasted less may not have had the time to decide.
+SOON_MS = HOUR_MS  # A comparison that lasted less may not have had the time to decide.
 AGAIN = (3, 10, 30, 100, 300, 1_000)  # So often a version was declared anew when people are told.
 
 

@@ -14,6 +14,7 @@ from operators.policy.rules import Action, Rule
 from operators.release.model import Model, PaneContext
 from operators.release.state import ReleaseState
 from operators.release.traffic import RECENT, Counted, Served, bucket_of
+from operators.spans import HOUR_MS
 from operators.stats.binomial import lower_bound, upper_bound
 from operators.window.partial import OTHER
 from operators.wire.control import Evidence
@@ -67,7 +68,7 @@ def unfit(model: Model, at: PaneContext, version: str) -> str | None:
     reason to leave users with what is worse still.
     """
     if version not in model.served or version == OTHER:
-        return f"{version} is not known: it has not served within {at.policy.releases.known_ms / 3_600_000:g} h"
+        return f"{version} is not known: it has not served within {at.policy.releases.known_ms / HOUR_MS:g} h"
     return harms(model, at, version)
 
 

@@ -6,10 +6,10 @@ from operator import add
 import msgspec
 import numpy as np
 
+from operators.spans import HOUR_MS
 from operators.stats.binomial import lower_bound, upper_bound
 from operators.wire.mirrored import is_mirrored
 
-HOUR_MS = 3_600_000
 HOURS = 170  # How many are kept: a week and some more.
 BUCKET_MS = 60_000  # What is counted together.
 BUCKETS = 60  # How many are kept, of those with traffic: an hour.

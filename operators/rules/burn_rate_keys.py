@@ -13,6 +13,7 @@ from operators.policy.reading import Confidence, Inner, span
 from operators.policy.rules import Rule
 from operators.policy.tiers import Tier, TierTable, tiers_of
 from operators.rules.targets import check_targets, targets_in_words
+from operators.spans import DAY_MS
 from operators.stats.binomial_tails import good_most
 from operators.wire.events import Id
 
@@ -34,7 +35,7 @@ class BurnRate(Rule, frozen=True, kw_only=True):
     target: Inner
     targets: dict[Id, Inner] = msgspec.field(default_factory=dict)
     release_targets: bool = False
-    period_ms: Annotated[int, WholePanes()] = 30 * 86_400_000
+    period_ms: Annotated[int, WholePanes()] = 30 * DAY_MS
     tiers: Annotated[tuple[Tier, ...], As(Annotated[list[TierTable], Meta(min_length=1)] | None, _tiers)]
     confidence: Confidence = 0.99
 

@@ -27,6 +27,7 @@ from operators.rules.recurring import Recurring, by_version
 from operators.rules.served_places import PairPlaces, ServedPlaces
 from operators.rules.shown_columns import AnnouncedColumns, ShownColumns
 from operators.rules.strata import Strata
+from operators.spans import HOUR_MS
 from operators.stats.e_process import EProcesses
 from operators.stats.slice_weights import SliceWeights
 from operators.stats.spending import Spending
@@ -36,7 +37,7 @@ from operators.wire.control import Affected, Word
 
 # One blip multiplies an E-value by this at most: 60, for an alpha of 1 / 60, is beyond 2.5 ** 4, so it takes five.
 BLIP_CAP = 2.5
-WINDOW_MS_MAX = 3_600_000  # Of what is compared together, where there is little traffic.
+WINDOW_MS_MAX = HOUR_MS  # Of what is compared together, where there is little traffic.
 Slices = Mapping[str, Mapping[str, str]]  # By their texts: dimension -> value.
 
 

@@ -13,13 +13,13 @@ import numpy as np
 
 from operators.arrays import Ints
 from operators.rules.labels import Labels
+from operators.spans import DAY_MS
 from operators.window.label_ages import LAG_MAX
 from operators.window.pane_lengths import PaneLengths
 
 COMES = 0.9  # Of the labels of each kind, by the age that is called mature.
 ENOUGH = 10  # Labels of each kind.
 HISTORY = 2  # Times the age that labels must have been coming for.
-DAY_MS = 86_400_000
 HALVING_MS = 7 * DAY_MS
 VERSIONS_MAX = 2_000  # Of a shard; those whose labels came last are kept.
 # Ages, in panes, at which steps end: 0, 1, 2, ... and, where an eighth is more than one, times 9/8.

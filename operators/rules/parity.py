@@ -34,6 +34,7 @@ from operators.rules.recovery import by_verdict
 from operators.rules.series_state import BAD, OK, SeriesState
 from operators.rules.verdict import Verdict
 from operators.saved.registry import Saved
+from operators.spans import WEEK_MS
 from operators.stats.ratio_bound import both
 from operators.stats.slice_weights import SliceWeights
 from operators.window.series_index import SliceSeries
@@ -43,7 +44,6 @@ from operators.wire.control import Evidence, Word
 
 # By slot: good and bad events of the window.
 FIELDS = [("good", "i8"), ("bad", "i8")]
-WEEK_MS = 7 * 86_400_000
 SLICES_MIN = 2
 Group = tuple[str, str, str]  # Model, version, dimensions: slices that are compared.
 

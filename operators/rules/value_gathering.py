@@ -12,7 +12,7 @@ from operators.rules.comparison import Comparison
 from operators.rules.served_places import PairPlaces
 from operators.rules.spreads import Spreads
 from operators.rules.thinning import thinned_each
-from operators.rules.value_history import MINUTE_MS
+from operators.spans import MINUTE_MS
 from operators.window.partial import BAD
 
 Shares = Mapping[Comparison, Sequence[float]]  # Of the events of candidate and baseline, those that are compared.

@@ -15,7 +15,6 @@ from operators.arrays import Ints
 from operators.stats.histogram import CODE_BITS, CODE_MIN
 from operators.window.sums import sum_by_key
 
-MINUTE_MS = 60_000
 MINUTES = 60  # How many are kept, of those with values.
 CANDIDATE, BASELINE = 0, 1
 Bucketed = tuple[Ints, Ints]  # Codes, rising, and how many values each has.

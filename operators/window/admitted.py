@@ -11,9 +11,11 @@ from collections.abc import Collection, Mapping, Sequence
 
 import msgspec
 
+from operators.spans import DAY_MS
+
 Name = tuple[object, ...]  # A series, a (version,) or a (model,).
 
-SILENT_MS = 24 * 3_600_000  # A name without events for this long makes room for another.
+SILENT_MS = DAY_MS  # A name without events for this long makes room for another.
 HALF_MS = 600_000
 MORE_MIN = 10
 

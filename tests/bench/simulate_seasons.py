@@ -10,7 +10,8 @@ import numpy as np
 from operators.arrays import Floats, Ints
 from operators.profiles.build import build
 from operators.profiles.profile import HOURS, Field
-from operators.profiles.seasons import HOUR_MS, MONDAY, by_hour, expected
+from operators.profiles.seasons import MONDAY, by_hour, expected
+from operators.spans import HOUR_MS
 from operators.stats.psi import Shift, shift
 
 Level = Callable[[Ints], Floats]

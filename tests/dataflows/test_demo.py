@@ -18,13 +18,14 @@ from flows.demo import folder, questions
 from flows.demo import report as demo_report
 from flows.demo import run as demo
 from flows.demo.decided import control_events
-from flows.demo.world import MINUTE_MS, World
+from flows.demo.world import World
 from flows.summary import Summary
 from operators.connectors.clickhouse.client import held
 from operators.connectors.clickhouse.query import ask
 from operators.connectors.stop import Stop
 from operators.ingest.formats.format import Stream
 from operators.metrics import Metrics
+from operators.spans import MINUTE_MS
 
 README = (Path(__file__).parents[2] / "README.md").read_text()
 WORLD = World(start_ms=1_772_438_400_000)  # 2026-03-02 08:00 UTC: what the README shows.

@@ -10,8 +10,9 @@ from operators.arrays import Floats
 from operators.drift.change_monitor import Watch
 from operators.drift.detectors.adwin import AdwinDetector
 from operators.drift.detectors.page_hinkley import PageHinkleyDetector
-from operators.drift.detectors.season import DAY, HOUR_MS, Season
+from operators.drift.detectors.season import DAY, Season
 from operators.drift.detectors.standard import Standardiser
+from operators.spans import HOUR_MS
 from tests.real_data.drifting import Detector, seasonal_alarms
 from tests.saving import again
 

@@ -12,7 +12,8 @@ from typer.testing import CliRunner
 from flows.cli import app
 from operators.profiles.merging import merged
 from operators.profiles.profile import HOURS, Profile, from_json, to_json
-from operators.profiles.seasons import HOUR_MS, MONDAY, expected
+from operators.profiles.seasons import MONDAY, expected
+from operators.spans import HOUR_MS
 from tests.bench.simulate_seasons import SHOPS, profiles, week
 from tests.drifting import START_MS, D, H, Run, event, policy_of
 

@@ -16,8 +16,8 @@ ROOT = Path(__file__).parents[2]
 
 # The ground first.
 FLOORS = (
-    "arrays", "fast", "texts", "pseudonyms", "metrics", "saved", "wire", "store", "stats", "profiles", "policy",
-    "window", "ingest", "drift", "rules", "evaluators", "policy_file", "release", "evaluation_state",
+    "arrays", "spans", "fast", "texts", "pseudonyms", "metrics", "saved", "wire", "store", "stats", "profiles",
+    "policy", "window", "ingest", "drift", "rules", "evaluators", "policy_file", "release", "evaluation_state",
     "shard_models", "evaluation", "model_gauges", "archive", "rows",
     "enrich", "evaluate", "evals", "triage", "saved_names", "recovery", "handing_over",
     "connectors", "steps", "sources",

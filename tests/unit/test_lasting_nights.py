@@ -14,7 +14,8 @@ from operators.drift.lasting_state import Lasting
 from operators.profiles.binning import bins_of
 from operators.profiles.build import build
 from operators.profiles.profile import HOURS, Field
-from operators.profiles.seasons import HOUR_MS, MONDAY, by_hour, expected
+from operators.profiles.seasons import MONDAY, by_hour, expected
+from operators.spans import HOUR_MS
 from operators.stats.share_detector import Shares
 from operators.window.series_index import SliceSeries
 

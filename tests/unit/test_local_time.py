@@ -20,7 +20,8 @@ from operators.policy_file.toml import parse
 from operators.profiles.local_time import local_ms
 from operators.profiles.merging import NotMergeable, merged
 from operators.profiles.profile import from_json
-from operators.profiles.seasons import HOUR_MS, expected, hours_covered, hours_of_week
+from operators.profiles.seasons import expected, hours_covered, hours_of_week
+from operators.spans import HOUR_MS
 from tests.policies import base, sli
 
 BERLIN = "Europe/Berlin"

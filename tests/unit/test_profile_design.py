@@ -14,7 +14,8 @@ from operators.profiles.build import build, build_like
 from operators.profiles.design import with_design
 from operators.profiles.merging import merged
 from operators.profiles.profile import Field, Profile, from_json, to_json
-from operators.profiles.seasons import HOUR_MS, MONDAY, by_hour, expected
+from operators.profiles.seasons import MONDAY, by_hour, expected
+from operators.spans import HOUR_MS
 from operators.wire.events import Event
 from tests.drifting import START_MS, H, Item, Run, a_monitor_of_each, event, policy_of
 

@@ -8,7 +8,8 @@ import pytest
 
 from flows.demo.serve import DEFECT_FEATURE, Classifier, Page, pages, received
 from flows.demo.traffic import Traffic
-from flows.demo.world import MINUTE_MS, World, draws, pick
+from flows.demo.world import World, draws, pick
+from operators.spans import MINUTE_MS
 from operators.wire.events import Event, Feedback
 
 START_MS = 1_772_452_800_000  # 2026-03-02 12:00 UTC

@@ -15,7 +15,8 @@ from operators.profiles.by_slice import expected_of
 from operators.profiles.expected_field import expected_fields
 from operators.profiles.merging import merged
 from operators.profiles.profile import Profile, from_json, to_json
-from operators.profiles.seasons import HOUR_MS, MONDAY
+from operators.profiles.seasons import MONDAY
+from operators.spans import HOUR_MS
 from tests.drifting import START_MS, D, H, Item, Run, a_monitor_of_each, event, policy_of
 
 NIGHT = {"eu": 0, "us": 8, "ap": 16}  # When the eight hours of night begin.

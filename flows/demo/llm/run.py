@@ -20,7 +20,6 @@ from flows.demo.llm.assistant import BASELINE, CANDIDATE, MENDED, MODEL, RETRY
 from flows.demo.llm.endpoint import endpoint
 from flows.demo.llm.known import CAUSE, golden, policy
 from flows.demo.llm.world import World, complaints, served, truth
-from flows.demo.run import HOUR_MS
 from flows.evaluate import files as evaluate
 from flows.triage import acting, gate, showing, store
 from flows.triage.collect import collect
@@ -34,6 +33,7 @@ from operators.evals.checks import check_of
 from operators.ingest.formats.format import Stream
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
+from operators.spans import HOUR_MS
 
 PERSON = "you"
 # What must become of each version at the gate, in the order in which they come to it.

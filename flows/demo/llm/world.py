@@ -11,7 +11,8 @@ import msgspec
 
 from flows.demo.llm.assistant import BASELINE, CANDIDATE, MODEL, PROMPTS, answer
 from flows.demo.llm.handbook import PAGES, decisive, found
-from flows.demo.world import MINUTE_MS, Draws, draws
+from flows.demo.world import Draws, draws
+from operators.spans import MINUTE_MS
 
 USD_PER_TOKEN = 2e-6
 BASE_MS, TOKEN_MS, JITTER_MS = 180, 12, 60  # Latency: of any answer, of each token, at most more.

@@ -7,8 +7,9 @@ from flows.page.asked import Asked
 from flows.page.store import Row, Store
 from flows.page.views.changed import distribution
 from flows.page.views.model import base_of
+from operators.spans import DAY_MS
 
-SINCE_MS = 24 * 3_600_000
+SINCE_MS = DAY_MS
 FIELDS, COLUMNS, LINES = 40, 24, 60  # Of the map at most; a line is a field of one version.
 WINDOWS, SERIES = 12, 60  # Of the table of other monitors: the newest columns, the worst lines.
 PARTS = (0.25, 0.5, 1.0)  # Of the limit, where another shade begins.

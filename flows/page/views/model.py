@@ -9,8 +9,9 @@ from flows.page.views.changed import failed
 from flows.page.views.release import Unknown
 from flows.page.views.states import aged, event_row, state_of
 from flows.page.words import named
+from operators.spans import HOUR_MS
 
-SINCE_MS = 3_600_000
+SINCE_MS = HOUR_MS
 SUCCESS = "availability"  # Whose good events are successes, where there is such an SLI; else that of the first.
 
 

@@ -10,9 +10,10 @@ from flows.page.views.banner import banner
 from flows.page.views.states import STEADY, State, aged, event_row, state_of
 from flows.page.views.urgent import urgent
 from flows.page.words import percent, span
+from operators.spans import HOUR_MS
 
 LATELY_MS = 5 * 60_000
-SPARK_MS = 3_600_000
+SPARK_MS = HOUR_MS
 SPARK_STEP_S = 60
 EVENTS = 30
 MODELS_MAX = 200

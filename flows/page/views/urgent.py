@@ -9,10 +9,11 @@ from flows.page.views.sentences import TAKING_OUT, title
 from flows.page.views.states import read
 from flows.page.words import clock, named
 from operators.release.proof import proof, sureness
+from operators.spans import HOUR_MS
 from operators.texts import age
 from operators.wire.control import Evidence
 
-RECOVERED_MS = 3_600_000  # A rollback that ended well is told for an hour.
+RECOVERED_MS = HOUR_MS  # A rollback that ended well is told for an hour.
 SHOWN = 5  # Releases, the worst: the table has all.
 SLICES = 3  # Named of one.
 # Of which events a state is, the newest that there is.

@@ -27,8 +27,9 @@ from operators.drift.detectors.novelty import Running
 from operators.drift.detectors.outages import median, without_outages
 from operators.drift.detectors.standard import CORRELATION_MAX
 from operators.drift.detectors.wander import wander
+from operators.spans import HOUR_MS
 
-HOUR_MS, DAY, WEEK = 3_600_000, 24, 168
+DAY, WEEK = 24, 168  # Hours.
 KEPT = 4 * WEEK
 DAYS, WEEKS, WEEKS_MIN = 7, 3, 2
 LOOK = 2 * WEEK  # Hours that say whether there is a season, and how far they stray.
