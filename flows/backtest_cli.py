@@ -28,6 +28,8 @@ from operators.ingest.formats.format import Stream
 from operators.policy.policy import Policy
 from operators.wire.events import ms_of
 
+Span = tuple[datetime | None, datetime | None]  # From a time on, before another.
+
 
 @guarded
 def backtest_command(
@@ -50,29 +52,15 @@ def backtest_command(
     """Say what another policy would have said of the same events, beside what the one in force says."""
     where = with_formats(events_format=form, feedback_format=feedback_form)
     old, new = policy_files.load_policy(against or where.policy), policy_files.load_policy(policy)
-    begin, end = _span(start, to)
+    span = _span(start, to)
+    streams: dict[Stream, list[Path]] = {"events": files or [], "feedback": feedback or [], "commands": commands or []}
     collect_rarely()
     stop = Stop()
     with TemporaryDirectory(prefix="rollguard-backtest-") as folder, interruptible(stop):
         if files:
-            if data is not None:
-                raise typer.BadParameter(
-                    "names a store, and files are compared by: give one of them", param_hint="--data"
-                )
-            streams: dict[Stream, list[Path]] = {
-                "events": files,
-                "feedback": feedback or [],
-                "commands": commands or [],
-            }
-            asked = Asked(files=streams, forms=settings.forms(where), pseudonyms=settings.pseudonyms(where))
+            asked = _of_files(streams, span, where, data)
         else:
-            if feedback or commands:
-                raise typer.BadParameter("go with files: the store has its own", param_hint="--feedback and --commands")
-            if begin is None or end is None:
-                raise typer.BadParameter("are needed without files: days of the store", param_hint="--from and --to")
-            asked = _stored(settings.store(where, data), begin, end, Path(folder), (old, new))
-        span = {"start": None if begin is None else ms_of(begin), "end": None if end is None else ms_of(end)}
-        asked = msgspec.structs.replace(asked, **span)
+            asked = _of_store(streams, span, settings.store(where, data), Path(folder), (old, new))
         with progress.of_files([path for some in asked.files.values() for path in some]) as progressed:
             found = compare(old, new, asked, stop, progressed)
     if stop.requested:
@@ -83,14 +71,32 @@ def backtest_command(
         print_comparison(found, Console(markup=False, emoji=False, highlight=False))
 
 
-def _stored(url: str, start: datetime, end: datetime, folder: Path, policies: tuple[Policy, Policy]) -> Asked:
+def _of_files(streams: dict[Stream, list[Path]], span: Span, where: settings.Settings, data: Path | None) -> Asked:
+    if data is not None:
+        raise typer.BadParameter("names a store, and files are compared by: give one of them", param_hint="--data")
+    start, end = (None if each is None else ms_of(each) for each in span)
+    return Asked(
+        files=streams, forms=settings.forms(where), pseudonyms=settings.pseudonyms(where), start=start, end=end
+    )
+
+
+def _of_store(
+    streams: dict[Stream, list[Path]], span: Span, url: str, folder: Path, policies: tuple[Policy, Policy]
+) -> Asked:
+    """Return what the store has of some days, written to files; with notes of what the policies ask of it in vain."""
+    if streams["feedback"] or streams["commands"]:
+        raise typer.BadParameter("go with files: the store has its own", param_hint="--feedback and --commands")
+    start, end = span
+    if start is None or end is None:
+        raise typer.BadParameter("are needed without files: days of the store", param_hint="--from and --to")
     from flows.backtest.archived import files_of, unread_of  # noqa: PLC0415  # It brings the driver of ClickHouse.
 
     notes = dict.fromkeys(note for each in policies for note in unread_of(each))
-    return Asked(files=files_of(url, start, end, folder), notes=list(notes))
+    files = files_of(url, start, end, folder)
+    return Asked(files=files, notes=list(notes), start=ms_of(start), end=ms_of(end))
 
 
-def _span(start: str | None, to: str | None) -> tuple[datetime | None, datetime | None]:
+def _span(start: str | None, to: str | None) -> Span:
     begin, end = _time("--from", start), _time("--to", to)
     if begin is not None and end is not None and end <= begin:
         raise typer.BadParameter(f"{to!r}: must be after --from", param_hint="--to")

@@ -46,27 +46,31 @@ def check_command(
     """Validate a policy and say what it will keep; or what its false alarms are on your own data."""
     where = with_formats(events_format=form, feedback_format=feedback_form)
     rules = policy_files.load_policy(policy or where.policy)
-    console = Console(markup=False, emoji=False, highlight=False)
+    streams: dict[Stream, list[Path]] = {"events": files or [], "feedback": feedback or [], "commands": commands or []}
     if not backtest:
-        if keys and not (files or feedback or commands):
-            print_keys(rules, as_json)
-            return
-        if files and not (feedback or commands or as_json):
-            raise typer.BadParameter(
-                f"{files[0]}: files are of events, for --backtest; a policy is named by --policy", param_hint="files"
-            )
-        if files or feedback or commands or as_json:
-            raise typer.BadParameter("go with --backtest", param_hint="files, --feedback, --commands and --json")
-        checks.print_policy(rules, Console(markup=False, emoji=False))
+        _describe(rules, streams, keys, as_json)
         return
     if not files or keys:
         raise typer.BadParameter("needs files of events, and goes without --keys", param_hint="--backtest")
-    _backtest(rules, {"events": files, "feedback": feedback or [], "commands": commands or []}, where, console, as_json)
+    _backtest(rules, streams, where, as_json)
 
 
-def _backtest(
-    rules: Policy, streams: dict[Stream, list[Path]], where: settings.Settings, console: Console, as_json: bool
-) -> None:
+def _describe(rules: Policy, streams: dict[Stream, list[Path]], keys: bool, as_json: bool) -> None:
+    """Print what a policy keeps, or every key of it. BadParameter where what is given is for --backtest."""
+    has_files, files = any(streams.values()), streams["events"]
+    if keys and not has_files:
+        print_keys(rules, as_json)
+        return
+    if files and not (streams["feedback"] or streams["commands"] or as_json):
+        raise typer.BadParameter(
+            f"{files[0]}: files are of events, for --backtest; a policy is named by --policy", param_hint="files"
+        )
+    if has_files or as_json:
+        raise typer.BadParameter("go with --backtest", param_hint="files, --feedback, --commands and --json")
+    checks.print_policy(rules, Console(markup=False, emoji=False))
+
+
+def _backtest(rules: Policy, streams: dict[Stream, list[Path]], where: settings.Settings, as_json: bool) -> None:
     stop = Stop()
     files = QuietFiles(paths=streams, forms=settings.forms(where), pseudonyms=settings.pseudonyms(where))
     with interruptible(stop), progress.of_files([path for some in streams.values() for path in some]) as progressed:
@@ -76,4 +80,4 @@ def _backtest(
     if as_json:
         sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
     else:
-        print_alarms(found, console)
+        print_alarms(found, Console(markup=False, emoji=False, highlight=False))

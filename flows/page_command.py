@@ -52,13 +52,7 @@ def page_command(
         given = commanding(where, given, file, key)
     url = settings.store(where, data)
     if cases:
-        policy = policy_files.load_policy(where.policy)
-        given = msgspec.structs.replace(
-            given,
-            cases=where.cases_clickhouse or url,
-            causes=policy.triage.root_causes,
-            evaluators=[each.name for each in policy.evaluators],
-        )
+        given = with_cases(where, given, url)
     sql.require_store(url)
     server = page_cli.server_of(where, url, listen, given)
     if server is None:
@@ -78,4 +72,15 @@ def commanding(where: settings.Settings, given: Given, file: Path | None, key: s
         kinds = next(each.types for each in policy.commands.key if each.id == key)
     return msgspec.structs.replace(
         given, commands=lambda command: commands.send(command, where, file, key), kinds=kinds
+    )
+
+
+def with_cases(where: settings.Settings, given: Given, url: str) -> Given:
+    """Return how a page is served on which people work on cases of a store. PolicyError."""
+    policy = policy_files.load_policy(where.policy)
+    return msgspec.structs.replace(
+        given,
+        cases=where.cases_clickhouse or url,
+        causes=policy.triage.root_causes,
+        evaluators=[each.name for each in policy.evaluators],
     )

@@ -28,17 +28,8 @@ def produce_command(
     from flows import produce  # noqa: PLC0415
 
     where = settings.load()
-    options = msgspec.convert(
-        {
-            "topic": topic or where.events_topic,
-            "rate": rate,
-            "batch": batch,
-            "key": key,
-            "partition": partition,
-            "now": now,
-        },
-        produce.Options,
-    )
+    given = {"rate": rate, "batch": batch, "key": key, "partition": partition, "now": now}
+    options = msgspec.convert(given | {"topic": topic or where.events_topic}, produce.Options)
     stop = Stop()
     for path in files:
         path.open("rb").close()  # One that is missing is found before anything is sent.
