@@ -27,6 +27,20 @@ def print_policy(policy: Policy, console: Console) -> None:
 
 
 def _print_one(policy: Policy, console: Console) -> None:
+    console.print(_facts(policy))
+    if policy.rules:
+        console.print()
+        console.print(rules_table(policy))
+    else:
+        console.print("No [[rule]]: all is counted, and nothing is said.", highlight=False, markup=False)
+    if policy.monitors:
+        _print_monitors(policy, console)
+    for line in _waiting(policy):
+        console.print(line, highlight=False)
+
+
+def _facts(policy: Policy) -> PlainTable:
+    """Return what is counted: of which models, by which slices, in which panes and windows, by which SLIs."""
     facts = PlainTable(box=None, show_header=False, padding=(0, 2, 0, 0))
     facts.add_row("models", plain(", ".join(policy.models)) or ("what no other file takes" if policy.team else "all"))
     if policy.left_out:
@@ -47,16 +61,7 @@ def _print_one(policy: Policy, console: Console) -> None:
         facts.add_row(f"SLI {sli.name}", f"good: {plain(_good(sli))}")
     for evaluator in policy.evaluators:
         facts.add_row(f"evaluator {evaluator.name}", _evaluated(policy, evaluator))
-    console.print(facts)
-    if policy.rules:
-        console.print()
-        console.print(rules_table(policy))
-    else:
-        console.print("No [[rule]]: all is counted, and nothing is said.", highlight=False, markup=False)
-    if policy.monitors:
-        _print_monitors(policy, console)
-    for line in _waiting(policy):
-        console.print(line, highlight=False)
+    return facts
 
 
 def _print_monitors(policy: Policy, console: Console) -> None:

@@ -136,14 +136,8 @@ def run(
     began = time.monotonic()
     with own(out, claim):
         log.info("replay begins", extra={"fields": {"inputs": [each.name for each in inputs], "policy": policy.hash}})
-        from operators.connectors.clickhouse.migrations import migrate  # noqa: PLC0415  # It brings a second driver, 0.2 s.
-
-        with held(settings.embedded(out)):
-            migrate(settings.embedded(out), settings.migrations())
+        with _stored(out, stop, recorder) as sink:
             opened()
-            sink = ClickHouseSink(
-                settings.embedded(out), recorder.refuse, observe=recorder.stored, fail=stop.fail, retry=RETRY
-            )
             flows = [_flow(inputs, policy, out, stop, metrics, recorder, watch, key, sink)]
             if archive:
                 flows.append(archived(inputs, policy, stop, metrics, sink))
@@ -157,6 +151,17 @@ def run(
     if stop.error is not None:
         raise stop.error
     return summary
+
+
+@contextmanager
+def _stored(out: Path, stop: Stop, recorder: Recorder) -> Iterator[ClickHouseSink]:
+    """Hold the embedded store of a folder, with its tables."""
+    from operators.connectors.clickhouse.migrations import migrate  # noqa: PLC0415  # It brings a second driver, 0.2 s.
+
+    url = settings.embedded(out)
+    with held(url):
+        migrate(url, settings.migrations())
+        yield ClickHouseSink(url, recorder.refuse, observe=recorder.stored, fail=stop.fail, retry=RETRY)
 
 
 def _flow(

@@ -65,20 +65,23 @@ def _suggestions(found: FalseAlarms) -> Iterator[str]:
             f"That a promise is kept these files are too short to show of {', '.join(map(_name, short))}: it takes up "
             f"to {longest:,.0f} weeks."
         )
-    for each in noisy:
-        suggestion = each.suggestion
-        if suggestion is None or not suggestion.tried:
-            yield f"{_name(each)} alarms surely more often than promised; it has no limit to set."
-        elif suggestion.limits:
-            yield (
-                f"{_name(each)} alarms surely more often than promised: {_limits(suggestion.limits)} "
-                f"would have kept to it ({suggestion.a_week:.2g} a week){_unsure(each, suggestion)}."
-            )
-        else:
-            yield (
-                f"{_name(each)} alarms surely more often than promised, and with {_limits(suggestion.tried)} still "
-                f"{suggestion.a_week:.2g} times a week: what it watches changes by itself."
-            )
+    yield from map(_milder, noisy)
+
+
+def _milder(each: MonitorAlarms) -> str:
+    """Return which limits would have kept a noisy monitor to what was promised."""
+    suggestion = each.suggestion
+    if suggestion is None or not suggestion.tried:
+        return f"{_name(each)} alarms surely more often than promised; it has no limit to set."
+    if suggestion.limits:
+        return (
+            f"{_name(each)} alarms surely more often than promised: {_limits(suggestion.limits)} "
+            f"would have kept to it ({suggestion.a_week:.2g} a week){_unsure(each, suggestion)}."
+        )
+    return (
+        f"{_name(each)} alarms surely more often than promised, and with {_limits(suggestion.tried)} still "
+        f"{suggestion.a_week:.2g} times a week: what it watches changes by itself."
+    )
 
 
 def _unsure(each: MonitorAlarms, suggestion: Suggestion) -> str:

@@ -108,22 +108,8 @@ class Traffic:
         spoils = ts >= world.start_ms + world.defect_ms
         features = received(page.features, version, slices["region"]) if spoils else page.features
         answer = self._model.answer(features)
-        request_id = f"r{self._number:06d}"
-        if drawn.labelled < world.labelled_share:
-            label = Labelled(
-                request_id=request_id,
-                ts=ts + int(world.delay_ms_min + drawn.delay * (world.delay_ms_max - world.delay_ms_min)),
-                value=page.label,
-                model=MODEL,
-                version=version,
-                slices=slices,
-                request_ts=ts,
-                prediction=answer.prediction,
-                score=answer.score,
-            )
-            heappush(self._labels, (label.ts, self._number, msgspec.json.encode(label)))
         event = Answered(
-            request_id=request_id,
+            request_id=f"r{self._number:06d}",
             ts=ts,
             model=MODEL,
             version=version,
@@ -133,7 +119,25 @@ class Traffic:
             score=answer.score,
             features=features,
         )
+        if drawn.labelled < world.labelled_share:
+            delay_ms = int(world.delay_ms_min + drawn.delay * (world.delay_ms_max - world.delay_ms_min))
+            self._label(event, page.label, ts + delay_ms)
         return msgspec.json.encode(event)
+
+    def _label(self, event: Answered, value: str, ts: int) -> None:
+        """Have a label of an answer come at `ts` [Unix ms]."""
+        label = Labelled(
+            request_id=event.request_id,
+            ts=ts,
+            value=value,
+            model=event.model,
+            version=event.version,
+            slices=event.slices,
+            request_ts=event.ts,
+            prediction=event.prediction,
+            score=event.score,
+        )
+        heappush(self._labels, (label.ts, self._number, msgspec.json.encode(label)))
 
     def _spoiled(self, message: bytes) -> bytes:
         """Cut a few messages off, as a producer with too short a buffer does."""

@@ -77,16 +77,19 @@ def run(
             watch=InputWatch(),
             taken=taken,
         )
-        for name in (FEEDBACK, EVENTS):
-            (out / name).touch()
-        sinks = (
-            ("feedback", LineFile[Spoken](out / FEEDBACK, _feedback, stop)),
-            ("events", LineFile[Spoken](out / EVENTS, _events, stop)),
-        )
-        cli_main(build(source, *sinks), epoch_interval=EPOCH)  # type: ignore[no-untyped-call]  # A native function.
+        cli_main(build(source, *_sinks(out, stop)), epoch_interval=EPOCH)  # type: ignore[no-untyped-call]  # A native function.
     if stop.error is not None:
         raise stop.error
     return outcome
+
+
+def _sinks(out: Path, stop: Stop) -> tuple[tuple[str, LineFile[Spoken]], ...]:
+    for name in (FEEDBACK, EVENTS):
+        (out / name).touch()
+    return (
+        ("feedback", LineFile[Spoken](out / FEEDBACK, _feedback, stop)),
+        ("events", LineFile[Spoken](out / EVENTS, _events, stop)),
+    )
 
 
 def require_new(out: Path) -> None:

@@ -100,13 +100,8 @@ class RequestLog:
             rejects.update(reasons)
             if self._only is not None:
                 keep &= np.fromiter((event.request_id in self._only for event in events), bool, len(events))
-            place = row_place_of(self._source, self._rank, origin)
-            if not keep.all():
-                events = [events[index] for index in np.flatnonzero(keep).tolist()]
-                place = msgspec.structs.replace(place, position=place.position[keep], item=place.item[keep])
-            if events:
-                made = request_rows(events, times[keep], place, texts, self._ids, self._policy)
-                rows.append(self._pack(made))
+            if keep.any():
+                rows.append(self._pack(self._rows(events, origin, times, keep, texts)))
         unusable += texts.unusable
         return Taken(
             rows=rows,
@@ -116,6 +111,16 @@ class RequestLog:
             redacted=texts.replaced,
             tombstones=messages.tombstones,
         )
+
+    def _rows(
+        self, events: Sequence[Request], origin: Origin, times: Ints, keep: NDArray[np.bool_], texts: Texts
+    ) -> Rows:
+        """Return the rows of the events that are kept."""
+        place = row_place_of(self._source, self._rank, origin)
+        if not keep.all():
+            events = [events[index] for index in np.flatnonzero(keep).tolist()]
+            place = msgspec.structs.replace(place, position=place.position[keep], item=place.item[keep])
+        return request_rows(events, times[keep], place, texts, self._ids, self._policy)
 
     def _sift(self, events: Sequence[Request], origin: Origin) -> tuple[NDArray[np.bool_], Ints, Counter[str]]:
         """Return which events to keep, the times of all, and how many are refused, by reason; let time go on."""

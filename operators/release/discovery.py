@@ -130,15 +130,9 @@ def declare(model: Model, at: PaneContext, declared: Release) -> list[ControlEve
     withdrawal or throttle, the promotion of another. A release of copies moves no traffic.
     """
     declared = note_copies(model, declared)
-    known, old = model.releases.get(declared.candidate), model.releases.get(declared.baseline)
-    if old is not None and old.withdrawn:
-        why = f"the release of {declared.candidate} is refused: its baseline {declared.baseline} was withdrawn"
-        return [model.say("alert", at, declared.candidate, "commands:withdrawn_baseline", "ticket", None, reason=why)]
-    unknown = sorted({name for ring in declared.rings for name in ring} - {*at.policy.dimensions})
-    if unknown or not all(declared.rings):
-        what = f"no slice dimension is called {unknown[0]}" if unknown else "a ring needs a slice"
-        why = f"the release of {original(declared.candidate)} is refused: {what}; command {declared.id}"
-        return [model.say("alert", at, declared.candidate, "commands:bad_ring", "ticket", None, reason=why)]
+    if refused := _refused(model, at, declared):
+        return refused
+    known = model.releases.get(declared.candidate)
     note_targets(model, declared)
     if known is not None and known.declared is None and known.baseline == declared.baseline and not known.withdrawn:
         warm_again(at, known, declared)
@@ -159,6 +153,20 @@ def declare(model: Model, at: PaneContext, declared: Release) -> list[ControlEve
         return events
     reasons = [f"{declared.candidate} may serve again"] if barred else []
     return [*events, *_release_alert(model, at, release, [*reasons, *make_way(model, declared)])]
+
+
+def _refused(model: Model, at: PaneContext, declared: Release) -> list[ControlEvent]:
+    """Return the alert that says why a release cannot be as it is declared, if it cannot."""
+    old = model.releases.get(declared.baseline)
+    if old is not None and old.withdrawn:
+        why = f"the release of {declared.candidate} is refused: its baseline {declared.baseline} was withdrawn"
+        return [model.say("alert", at, declared.candidate, "commands:withdrawn_baseline", "ticket", None, reason=why)]
+    unknown = sorted({name for ring in declared.rings for name in ring} - {*at.policy.dimensions})
+    if unknown or not all(declared.rings):
+        what = f"no slice dimension is called {unknown[0]}" if unknown else "a ring needs a slice"
+        why = f"the release of {original(declared.candidate)} is refused: {what}; command {declared.id}"
+        return [model.say("alert", at, declared.candidate, "commands:bad_ring", "ticket", None, reason=why)]
+    return []
 
 
 def _declared_anew(model: Model, at: PaneContext, release: ReleaseState) -> ControlEvent:

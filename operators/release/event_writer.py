@@ -45,15 +45,9 @@ class EventWriter(msgspec.Struct, kw_only=True):
         self.revision = max(self.revision + 1, ts)
         slices = fields.get("slices", ())
         text = slices[0].slice if slices else "*"
-        if ts != self.ts:
-            self.ts, self.ids = ts, ()
-        name = event_id(kind, fields.get("state", "firing"), self.model, version, rule, text, ts)
-        while name in self.ids:  # Said twice at one time, such as two refused commands.
-            name = str(uuid.uuid5(NAMESPACE, name))
-        self.ids += (name,)
         times = {} if release is None else msgspec.structs.asdict(release.times)
         event = ControlEvent(
-            id=name,
+            id=self._new_id(event_id(kind, fields.get("state", "firing"), self.model, version, rule, text, ts), ts),
             revision=self.revision,
             type=kind,
             ts=ts,
@@ -67,3 +61,12 @@ class EventWriter(msgspec.Struct, kw_only=True):
             **{"evidence": Evidence(), "lifts": False, **times, **fields},
         )
         return fitted(event)
+
+    def _new_id(self, name: str, ts: int) -> str:
+        """Return an id, or another made from it where something at this time has it, such as two refused commands."""
+        if ts != self.ts:
+            self.ts, self.ids = ts, ()
+        while name in self.ids:
+            name = str(uuid.uuid5(NAMESPACE, name))
+        self.ids += (name,)
+        return name

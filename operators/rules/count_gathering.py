@@ -81,8 +81,7 @@ def _add_each(
 ) -> Shares:
     """Add the same release by release, and less what comes again and again of chains."""
     shares: dict[Comparison, list[float]] = {}
-    chains = counts.chains
-    by_event = canary.by_event
+    by_event, chains = canary.by_event, counts.chains
     if chains is not None:  # But those of labels.
         chains = chains.some((chains.classes[:, by_event] != NOT_MEANT).any(axis=1))
     # Of each row all events, and those that count where every chain does once.
@@ -90,12 +89,7 @@ def _add_each(
     once = counts.units[:, by_event].sum(axis=(1, 2)).tolist()
     came = np.zeros((len(counts.slots), canary.columns, 2), np.int64)
     came[:, canary.at_once] = counts.units[:, canary.slis][:, canary.at_once]
-    wanted = {(release.model, arm) for release in releases for arm in (release.candidate, release.baseline)}
-    served: dict[tuple[str, str], dict[int, int]] = {}  # By version: the row of each finest slot.
-    for row, slot in enumerate(counts.slots.tolist()):
-        name = names[slot]
-        if name[:2] in wanted and name.dims.keys() == canary.finest:
-            served.setdefault(name[:2], {})[slot] = row
+    served = _rows_served(canary, counts, names, releases)
     for release in releases:
         arms = [served.get((release.model, arm), {}) for arm in (release.candidate, release.baseline)]
         if any(arms):
@@ -112,6 +106,19 @@ def _add_each(
                 _leave_out(both[number], _too_soon(canary, release, counts.pane))
             canary.open_strata(release, counts.pane).add(both[0], both[1])
     return shares
+
+
+def _rows_served(
+    canary: CanaryState, counts: PaneCounts, names: Sequence[SliceSeries], releases: Sequence[Comparison]
+) -> dict[tuple[str, str], dict[int, int]]:
+    """Return by model and version of releases the row of each finest slot."""
+    wanted = {(release.model, arm) for release in releases for arm in (release.candidate, release.baseline)}
+    served: dict[tuple[str, str], dict[int, int]] = {}
+    for row, slot in enumerate(counts.slots.tolist()):
+        name = names[slot]
+        if name[:2] in wanted and name.dims.keys() == canary.finest:
+            served.setdefault(name[:2], {})[slot] = row
+    return served
 
 
 def _thin_cohorts(canary: CanaryState, served: Served, share: float, pane: int) -> None:

@@ -164,17 +164,7 @@ class MeasureEvaluator:
     def _evaluate(self, window: WindowCounts | None, names: Sequence[SliceSeries]) -> list[Verdict]:
         self._ok = None
         kept = self._series_state.kept
-        n, value = np.zeros(len(kept), np.int64), np.zeros(len(kept))
-        bounds = np.zeros((len(kept), 2))
-        if window is not None:
-            rows = np.arange(len(window.names)) if window.of_rules is None else window.of_rules
-            slots = np.array([self._slot_of.get(name[:3], -1) for name in pick(window.names, rows)], np.int64)
-            rows, slots = rows[slots >= 0], slots[slots >= 0]
-            n[slots], value[slots] = self._values(window, rows)
-            # A window that was under way in an older worker has no bounds.
-            known = window.bounds.get(self.rule.name)
-            bounds[slots] = value[slots, None] if known is None else known[rows]
-        self._ended = n, value, bounds
+        self._ended = n, value, bounds = self._by_slot(window, len(kept))
         if window is None and not kept["word"].any():
             self._lately = {}
             return []  # Without values nothing is counted, and nothing is said of what nothing was said of.
@@ -192,6 +182,19 @@ class MeasureEvaluator:
         bad_now = np.flatnonzero(word == BAD).tolist()
         self._lately = {slot: (int(n[slot]), float(value[slot]), *bounds[slot].tolist()) for slot in bad_now}
         return [self._verdict(slot, int(n[slot]), float(value[slot]), bounds[slot], names) for slot in changed.tolist()]
+
+    def _by_slot(self, window: WindowCounts | None, count: int) -> tuple[Ints, Floats, Floats]:
+        """Return of each of so many slots the number of values (count,), their measure, and its bounds (count, 2)."""
+        n, value, bounds = np.zeros(count, np.int64), np.zeros(count), np.zeros((count, 2))
+        if window is not None:
+            rows = np.arange(len(window.names)) if window.of_rules is None else window.of_rules
+            slots = np.array([self._slot_of.get(name[:3], -1) for name in pick(window.names, rows)], np.int64)
+            rows, slots = rows[slots >= 0], slots[slots >= 0]
+            n[slots], value[slots] = self._values(window, rows)
+            # A window that was under way in an older worker has no bounds.
+            known = window.bounds.get(self.rule.name)
+            bounds[slots] = value[slots, None] if known is None else known[rows]
+        return n, value, bounds
 
     def _count_time(self, enough: Flags, beyond: Flags, surely: Flags) -> None:
         """Count the time surely beyond the limit or, where it is BAD, the time within."""

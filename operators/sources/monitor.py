@@ -13,7 +13,7 @@ import msgspec
 from operators.connectors.reader import BoundedReader, Reader, leader_epoch_of
 from operators.connectors.stop import Stop
 from operators.ingest.messages import Messages
-from operators.ingest.partition import Partition
+from operators.ingest.partition import Batch, Partition
 from operators.ingest.placing import renumbered
 from operators.ingest.position import SavedInput
 from operators.policy.policy import Policy
@@ -136,6 +136,20 @@ class _Part(InputPart[Item, SavedInput]):
         """Return what to say of some next messages, and whether there is an item among them that was not refused."""
         batch = self._partition.take(messages)
         self._span.took(len(messages), self._partition.state.newest)
+        self._note(batch, len(messages), reader)
+        if self._source.recover:
+            self._save(reader)
+        self._source.watch.batch(self._input.name, batch)
+        items = self._to_shards(batch.inputs, reader.position)
+        name, policy = self._input.name, self._source.policy
+        if batch.feedback:
+            items.append((name, feedback_rows(batch.feedback, policy)))
+        if batch.rejects:
+            items.append((name, dead_letter_rows(batch.rejects, name, policy, self._input.pseudonyms)))
+        return items, batch.items > 0
+
+    def _note(self, batch: Batch, read: int, reader: Reader) -> None:
+        """Note how far the partition is behind the others, and that it is not silent."""
         if batch.items:
             self._idle = self._rechecked = self._woken = False
             self._stalls = 0
@@ -146,26 +160,18 @@ class _Part(InputPart[Item, SavedInput]):
             self._source.lagging.pop(self._input.name, None)  # Nobody waits for what is far behind the broker's clock.
         elif batch.items and not reader.at_end:
             self._source.lagging[self._input.name] = self._partition.state.newest
-        elif self._near_end(len(messages)):
+        elif self._near_end(read):
             # Refused ones all the time: the others would wait for its end, which is never seen.
             self._source.lagging.pop(self._input.name, None)
-        if self._source.recover:
-            state = msgspec.structs.replace(self._partition.state)
-            self._saved = SavedInput(
-                position=reader.position,
-                state=state,
-                log_id=self._input.log_id,
-                idle=self._idle,
-                leader_epoch=leader_epoch_of(reader),
-            )
-        self._source.watch.batch(self._input.name, batch)
-        items = self._to_shards(batch.inputs, reader.position)
-        name, policy = self._input.name, self._source.policy
-        if batch.feedback:
-            items.append((name, feedback_rows(batch.feedback, policy)))
-        if batch.rejects:
-            items.append((name, dead_letter_rows(batch.rejects, name, policy, self._input.pseudonyms)))
-        return items, batch.items > 0
+
+    def _save(self, reader: Reader) -> None:
+        self._saved = SavedInput(
+            position=reader.position,
+            state=msgspec.structs.replace(self._partition.state),
+            log_id=self._input.log_id,
+            idle=self._idle,
+            leader_epoch=leader_epoch_of(reader),
+        )
 
     def _to_shards(self, inputs: Sequence[tuple[int, ShardInput]], position: int) -> list[Item]:
         """Return what to say to the shards of the messages up to before `position`."""
