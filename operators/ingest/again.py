@@ -1,4 +1,4 @@
-"""Items that were let go once they had been read: the few that are asked for again are decoded again."""
+"""Items that were dropped once they had been read: the few that are needed again are decoded a second time."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,7 +1,7 @@
 """Policies that share a worker, and count events in the same way but for what their SLIs call good: counted at once.
 
-Reading an event, and a NumPy call on a few of them, cost what they cost however many policies there are. So all events
-are read by one policy that asks for what any of them needs, and those that are `Alike` are added up together.
+Reading an event, or a NumPy call on a few of them, costs the same whatever the number of policies. So all events are
+read by one policy that asks for what any of them needs, and those that are `Alike` are added up together.
 """
 
 from collections.abc import Hashable, Sequence

@@ -1,7 +1,7 @@
 """What the request log says of a request, and what feedback lacks of it.
 
-Who gives feedback often knows the id of a request and nothing else. One request may stand in the log several times: as
-attempts of a retry, as a copy for a shadow version, as the answers of several models.
+The sender of feedback often knows the id of a request and nothing else. One request may stand in the log several times:
+as attempts of a retry, as a copy for a shadow version, as the answers of several models.
 """
 
 import re
@@ -116,7 +116,7 @@ def answers_by_id(answers: Iterable[Answer]) -> Mapping[str, list[Answer]]:
 
 
 class KnownRequests:
-    """Requests of which all is known that ever will be: those of a bounded run."""
+    """Requests of a bounded run: all that will ever be known of them is known."""
 
     def __init__(self, answers: Iterable[Answer]) -> None:
         self._answers = answers_by_id(answers)

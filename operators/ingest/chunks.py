@@ -109,7 +109,7 @@ class Chunk:
         return found
 
     def ids(self) -> Ints | None:
-        """Return what tells the items apart, 0 where one cannot be a duplicate; None where none can."""
+        """Return the hash that identifies each item, 0 where it cannot be a duplicate; None where none can be."""
         found = {stream: batch.ids() for stream, batch in self._streams.items()}
         ids = np.zeros(len(self.times), np.int64)
         for stream, each in found.items():
@@ -118,7 +118,7 @@ class Chunk:
         return ids if ids.any() else None
 
     def criteria(self) -> Ints | None:
-        """Return what tells apart which criterion of which request is judged, 0 where none is; None: nowhere."""
+        """Return a hash of the request and criterion that each item judges, 0 where it judges none; None: none does."""
         found = {stream: batch.criteria() for stream, batch in self._streams.items()}
         if all(each is None for each in found.values()):
             return None
@@ -144,7 +144,7 @@ class Chunk:
                     times=placed.times if len(self._streams) == 1 else placed.times.of(row[index[keep]]),
                     repeated=None if placed.repeated is None else placed.repeated[row[index[keep]]],
                     origin=self.origin,
-                    # What is of no stream, as it could not be read, is of the one that the input is named for.
+                    # An item that could not be read counts as one of the stream that the input is named for.
                     rejects=_in_order([*(self.rejects if stream == self._named else ()), *rejects]),
                     reached=reached,
                 )

@@ -41,7 +41,7 @@ class Duplicates:
         self._clock = clock
         self._count = 0  # Items so far: the number of the next one.
         self._times = _Times(ids_max)
-        # What came since `_since`, number and time, is in the new table; of the old one nothing further back counts.
+        # Items since then (number, time) are in the new table, earlier ones in the old.
         self._since = (0, clock)
         self._old, self._new = _Table(SLOTS_MIN), _Table(SLOTS_MIN)
         self._marks: list[tuple[Anchor, int]] = []  # With the number of the next item there.
@@ -168,7 +168,7 @@ class _Table:
         places = (ids.view(np.uint64) >> self._shift).astype(np.int64) * 2
         pending, step = np.flatnonzero(~self._settled(places, ids, add)), 0
         while len(pending):
-            step += 2  # Ever further: ids crowd less than side by side, and every slot is tried.
+            step += 2  # Steps grow, so that ids crowd less than in neighbouring slots; every slot is tried.
             tried = (places[pending] + step) & (len(self._pairs) - 1)
             places[pending] = tried
             pending = pending[~self._settled(tried, ids[pending], add)]
@@ -179,9 +179,9 @@ class _Table:
         empty = held == 0
         if not add:
             return np.asarray(empty | (held == ids))
-        # All are written, those that are taken as they are: that is sooner done than to pick the empty ones.
+        # All slots are written, taken ones as they are: that is faster than picking the empty ones.
         self._pairs[places] = np.where(empty, ids, held)
-        # Of several ids that wanted one place, one has got it.
+        # Of several ids that wanted one slot, one has it now.
         return np.asarray(self._pairs.take(places) == ids)
 
 

@@ -34,7 +34,7 @@ class EventReader:
         self.dimensions = policy.dimensions
         self.chained = chained_slis(policy)
         self.deduplicates = policy.dedup.horizon_ms > 0
-        self._checked = [0, 0]  # Of the models and versions, how many are known to be nobody else's.
+        self._checked = [0, 0]  # How many of the models and versions were checked for reserved names.
 
     def read(self, events: Sequence[Event]) -> ReadEvents:
         """Return the numbers and names that this policy needs out of some events."""

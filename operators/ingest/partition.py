@@ -115,7 +115,7 @@ class Partition:
     @state.setter
     def state(self, state: PartitionState) -> None:
         self._placing.state = state
-        self._shown = ShownBefore()  # What it goes on from is another moment.
+        self._shown = ShownBefore()  # The restored state is of another moment.
 
     def take(self, messages: Messages) -> Batch:
         """Take the next messages of the source, and say what they come to.
@@ -139,7 +139,7 @@ class Partition:
         return self._batch(messages, taken, notices)
 
     def remember_from(self, anchor: Anchor) -> None:
-        """Begin to remember what came from there on: nothing of it counts again."""
+        """Begin to remember the items from there on: they do not count again."""
         self._placing.remember_from(anchor)
 
     def remember(self, messages: Messages) -> None:
@@ -153,12 +153,12 @@ class Partition:
         return with_headroom(lambda: Chunk(messages, self._decoder, self.stream, streams))
 
     def end(self) -> list[tuple[int, ShardInput]]:
-        """The source has ended: it holds no pane open any more, and its last events wait for no others."""
+        """The source has ended: it no longer holds panes open, and its last events wait for no later ones."""
         newest = max(self.state.newest, self.state.furthest)
         return self._marks(PartitionProgress(partition=self.source, newest=newest, done=True))
 
     def rest(self) -> list[tuple[int, ShardInput]]:
-        """The source is read to its end and silent: it holds no pane open until it speaks again."""
+        """The source is read to its end and silent: it holds no pane open until more comes."""
         return self._marks(msgspec.structs.replace(self._mark(), idle=True))
 
     def wake(self) -> list[tuple[int, ShardInput]]:
@@ -172,7 +172,7 @@ class Partition:
 
     @property
     def behind(self) -> bool:
-        """Whether that is too far for anybody to wait for it."""
+        """Whether that is too far for the others to wait for it."""
         return self.behind_ms is not None and self.behind_ms > self.policy.behind_ms
 
     @property
@@ -222,7 +222,7 @@ class Partition:
         )
 
     def _shares(self, messages: Messages, taken: TakenChunks) -> list[tuple[int, int, Notice]]:
-        """Return what is told of the shares that are late, behind and refused, with the panes where it is so."""
+        """Return notices about the shares that are late, behind or refused, each with its shard and pane."""
         passed, rejects = joined_passed(taken.passed, taken.newest), taken.rejects
         notices = self.state.late_share.take(self.source, passed.after, passed.late)
         leads = "events" in self.carries

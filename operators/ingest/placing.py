@@ -1,8 +1,8 @@
-"""Placing: what time each item of a partition has, whether it is late, refused, or came before; and how time goes on.
+"""Placing: what time each item of a partition has, whether it is late, refused or a duplicate; and how time advances.
 
 Late means older than the time its own partition has reached (`progress.py`) by more than the allowed disorder, so it
 does not depend on batches, other partitions or clocks. All streams that a partition carries move one time, in the order
-of its log. What items say besides is nobody's business here: they are summarised afterwards (`streams/`).
+of its log. What else items say does not matter here: they are summarised afterwards (`streams/`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -96,7 +96,7 @@ class Placing:
         self.state.remembered = self._duplicates.anchor
 
     def remember_from(self, anchor: Anchor) -> None:
-        """Begin to remember what came from there on: nothing of it counts again."""
+        """Begin to remember the items from there on: they do not count again."""
         dedup = self.policy.dedup
         self._duplicates = Duplicates(dedup.horizon_ms, dedup.ids_max, anchor.clock)
         self._criteria = Duplicates(dedup.horizon_ms, dedup.ids_max, anchor.clock)
@@ -144,7 +144,7 @@ class Placing:
     def remember(
         self, times: Ints, origin: Origin, reasons: Reasons, ids: Ints | None, criteria: Ints | None = None
     ) -> None:
-        """Take items that have counted before, to know later ones that are the same: time stays where it is."""
+        """Remember items that were counted before the restart, so that later copies are known; time does not move."""
         state, self.state = self.state, msgspec.structs.replace(self.state)
         self.place(times, origin, reasons, ids, criteria=criteria)
         self.state = state
@@ -154,7 +154,7 @@ class Placing:
         self._duplicates.begin(messages.positions[0])
 
     def _drop_again(self, keep: Kept, times: Ints, ids: Ints | None, criteria: Ints | None) -> Kept | None:
-        """Drop what came before: a duplicate moves no time, and is late for nothing.
+        """Drop duplicates: they move no time, and are never late.
 
         Return of which the criterion did. Both memories take the same items, so that they reach back equally far.
         """
@@ -172,7 +172,7 @@ class Placing:
         return np.asarray(repeated & (criteria != 0), bool)
 
     def _advance(self, keep: Kept, times: Ints, origin: Origin) -> tuple[Ints, Passed]:
-        """Let time go on; return what it was before each item, (n,).
+        """Advance the partition's time; return what it was before each item, (n,) [Unix ms].
 
         A refused item must not move time on: one bad clock would make everybody else late.
         """
@@ -190,8 +190,8 @@ class Placing:
     def _bound(self, times: Ints, before: Ints, keep: Kept, reasons: dict[int, tuple[str, str]]) -> None:
         """Refuse events far ahead of their partition that would open more than AHEAD_MAX panes there.
 
-        Few events after a pause are far ahead, and keep a place until time follows; an endless run of wrong ones would
-        fill the memory.
+        After a pause a few events are far ahead, and their panes are kept until time catches up; an endless run of
+        wrong timestamps would fill the memory.
         """
         pane_ms, far = self.policy.pane_ms, before + self.policy.future_ms
         for index in np.flatnonzero(keep & (before > NEVER) & (times > far)).tolist():
@@ -213,13 +213,13 @@ class Placing:
     @property
     def behind_ms(self) -> int | None:
         """How far its time is behind the broker's clock at its last message; None where that is not known."""
-        # Old events move time after some of them only: before, the newest of them says how far it is at most.
+        # Old events move time only after some of them have come: until then the newest bounds how far behind it is.
         reached = self.state.furthest if self.state.newest == NEVER else self.state.newest
         return None if NEVER in (reached, self.state.appended) else self.state.appended - reached
 
 
 def joined_passed(passed: Sequence[Passed], newest: int) -> Passed:
-    """Return how time went on over several chunks; `time` begins with the time before them."""
+    """Return how time advanced over several chunks; `time` begins with the time before them."""
     return Passed(
         after=joined_columns([each.after for each in passed]),
         step=joined_columns([each.step for each in passed]),

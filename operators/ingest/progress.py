@@ -1,4 +1,4 @@
-"""How far a partition's event time has come, judged by its own log, so that no few events can move it.
+"""How far a partition's event time has come, judged by its own log so that a few events cannot move it.
 
 With `outliers` = o, k = o + 1 and K = 10 k, the time after an event is the largest so far of
 

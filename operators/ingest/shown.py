@@ -1,6 +1,6 @@
 """Which requests of a chunk people may be shown: the first that an SLI calls bad, and what its version is made of.
 
-Bad items alone are sorted, and of the others one look at their prompt and endpoint is all it costs.
+Only bad items are sorted; of all others only prompt and endpoint are looked at.
 """
 
 from collections.abc import Iterator, Sequence

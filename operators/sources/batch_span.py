@@ -6,9 +6,9 @@ be years of panes and windows. What is said does not depend on it, as on no batc
 
 from operators.window.watermark import NEVER
 
-PANES_MAX = 360  # What is read at once spans so many, more or less.
-FIRST = 500  # Messages, while nobody knows how far they are apart.
-GROWTH = 4  # Times as many at once as before, at most: what follows may be further apart.
+PANES_MAX = 360  # Panes that one read should span, more or less.
+FIRST = 500  # Messages in the first read, before it is known how far apart they are.
+GROWTH = 4  # A read has at most so many times the messages of the last one: those to come may be further apart.
 MOST = 1 << 30
 
 

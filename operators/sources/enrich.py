@@ -21,7 +21,7 @@ from operators.sources.polling import Polling
 from operators.sources.source import InputPart, InputSource
 from operators.store.rows import Rows
 
-WAITING_MAX = 5_000  # Items of a partition that wait: with more no others are read.
+WAITING_MAX = 5_000  # Items of a partition that may wait: while so many do, no others are read.
 IDS_MAX = 5_000  # Looked up at once.
 LOOK_S = 0.1  # Between two look-ups of a partition: one of many ids costs little more than one of few.
 
@@ -162,7 +162,7 @@ class _Part(InputPart[Item, SavedPlace]):
         self._saved = SavedPlace(
             position=reader.position if waiting is None else waiting,
             partition=self._partition,
-            # Of the message before one that waits nobody knows it any more.
+            # That of the message before a waiting one is no longer known.
             leader_epoch=leader_epoch_of(reader) if waiting is None else None,
             log_id=self._input.log_id,
         )

@@ -138,7 +138,7 @@ class _Part(InputPart[Item, SavedLog]):
             position=reader.position if waiting is None else waiting,
             feedback_partition=self._places[0],
             events_partition=self._places[1],
-            # Of the message before one that waits nobody knows it any more.
+            # That of the message before a waiting one is no longer known.
             leader_epoch=leader_epoch_of(reader) if waiting is None else None,
             log_id=self._input.log_id,
             state=self._log.state,

@@ -29,7 +29,7 @@ from operators.window.fence import NOWHERE, Span
 from operators.window.pane_items import ShardInput
 from operators.window.pane_lengths import PaneLengths
 
-STALLS_MAX = 2  # In a row, after which a partition that is found empty each time is left out all the same.
+STALLS_MAX = 2  # Stalls in a row after which a partition that is found empty each time is left out even so.
 AHEAD_MS_MAX = 60_000  # Event time that a partition may be ahead of the slowest before it waits.
 
 Item = tuple[str, ShardInput | Rows]
@@ -64,7 +64,7 @@ class MonitorSource(InputSource[Item]):
         return self.parts[-1]
 
     def after_stall(self) -> list[Item]:
-        """Have all partitions waited for again that were left out, if this process has just stood still."""
+        """Wait again for every partition that was left out, if this process has just stalled."""
         return [item for part in self.parts for item in part.wake()] if self.polling.begin() else []
 
 
@@ -93,7 +93,7 @@ class _Part(InputPart[Item, SavedInput]):
         self._stalls = 0  # Since it spoke, or was left out.
         self._idle = saved is not None and saved.idle
         self._polled = source.polling.clock()
-        # Once left out as silent it is waited for only until it is known to be silent still.
+        # A partition that was left out as silent is waited for only until it is seen to be silent still.
         self._silence_s = (each.idle_s or 0.0) if self._idle else 0.0
 
     def _before(self) -> list[Item]:
@@ -111,7 +111,7 @@ class _Part(InputPart[Item, SavedInput]):
         if isinstance(reader, BoundedReader):
             reader.messages_max = self._span.messages_max
         messages = reader.read()
-        woken = self._source.after_stall()  # It may have stood still in the middle of a read.
+        woken = self._source.after_stall()  # The process may have stalled in the middle of a read.
         if messages is None:
             self._ended = True
             lagging.pop(name, None)
@@ -124,16 +124,16 @@ class _Part(InputPart[Item, SavedInput]):
         if reader.at_end:
             return woken + self._silent()
         self._polled = self._source.polling.clock()
-        # It is not known any more that there is nothing to be read.
+        # Whether anything is left to be read is no longer known.
         return woken + (self.wake() if self._idle else [])
 
     def _near_end(self, read: int) -> bool:
-        """Whether no more is unread than was read just now: with refused ones all the time its end is never seen."""
+        """Whether no more is unread than was just read: while refused messages keep coming, the end is never seen."""
         lag: int | None = getattr(self._reader, "lag", None)
         return (self._reader is not None and self._reader.at_end) or (lag is not None and lag <= read)
 
     def _take(self, messages: Messages, reader: Reader) -> tuple[list[Item], bool]:
-        """Return what to say of some next messages, and whether there is an item among them that was not refused."""
+        """Return the items to send on for the next messages, and whether any of these was accepted."""
         batch = self._partition.take(messages)
         self._span.took(len(messages), self._partition.state.newest)
         self._note(batch, len(messages), reader)
@@ -154,14 +154,14 @@ class _Part(InputPart[Item, SavedInput]):
             self._idle = self._rechecked = self._woken = False
             self._stalls = 0
             self._polled, self._silence_s = self._source.polling.clock(), 0.0
-        # Else it is as silent as before: what is refused says no time, and whoever sends such would hold up everybody.
+        # Else it is as silent as before: refused items tell no time, and a producer of them would hold everybody up.
         self._source.leading[self._input.name] = self._partition.leads
         if self._partition.behind and any(self._source.leading.values()):
             self._source.lagging.pop(self._input.name, None)  # Nobody waits for what is far behind the broker's clock.
         elif batch.items and not reader.at_end:
             self._source.lagging[self._input.name] = self._partition.state.newest
         elif self._near_end(read):
-            # Refused ones all the time: the others would wait for its end, which is never seen.
+            # Refused messages keep coming: the others would wait for an end that is never seen.
             self._source.lagging.pop(self._input.name, None)
 
     def _save(self, reader: Reader) -> None:
@@ -174,7 +174,7 @@ class _Part(InputPart[Item, SavedInput]):
         )
 
     def _to_shards(self, inputs: Sequence[tuple[int, ShardInput]], position: int) -> list[Item]:
-        """Return what to say to the shards of the messages up to before `position`."""
+        """Return the items that tell the shards of the messages before `position`."""
         span = Span(start=self._position, stop=position)
         self._position = position
         items: list[Item] = []
@@ -206,9 +206,9 @@ class _Part(InputPart[Item, SavedInput]):
         return self._to_shards(self._partition.rest(), self._position)
 
     def wake(self) -> list[Item]:
-        """Have this partition waited for again, if it is left out, until it is known anew that it is silent.
+        """Wait for this partition again, if it was left out, until it is known once more that it is silent.
 
-        For when what was sent to it meanwhile could not be read.
+        Used when messages sent to it meanwhile could not have been read.
         """
         self._polled = self._source.polling.clock()
         self._stalls += 1

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 ALWAYS_DUE = datetime.fromtimestamp(0, UTC)  # Before any wall clock: the engine polls again at once.
-REST_S = 0.002  # In a round of polls in which nobody had anything to do.
+REST_S = 0.002  # Slept in a round of polls in which no partition had anything to do.
 # Between two polls of one process: more than an epoch's work at a stretch, less than the disorder that closes panes
 # usually wait for, so that nothing is decided meanwhile without what could not be read.
 STALL_S = 3.0

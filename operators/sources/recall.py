@@ -1,4 +1,4 @@
-"""After a restart: what a partition must know to tell duplicates is read again from its log, and counts for nothing."""
+"""After a restart: the ids that tell duplicates are read again from the partition's log; nothing is counted twice."""
 
 from collections.abc import Callable, Generator
 

@@ -58,10 +58,10 @@ class InputPart(StatefulSourcePartition[Item, bytes | None], Generic[Item, Place
 
     @abstractmethod
     def _work(self) -> list[Item]:
-        """Return what one read comes to."""
+        """Return the items that one read yields."""
 
     def _before(self) -> list[Item]:
-        """Return what there is to say before anything is read."""
+        """Return the items to send on before anything is read."""
         return []
 
     def next_batch(self) -> list[Item]:
@@ -83,7 +83,7 @@ class InputPart(StatefulSourcePartition[Item, bytes | None], Generic[Item, Place
         return stepped_back(self._source.polling, self._source.stop, self._source.watch.stepped_back)
 
     def _opened(self) -> Reader:
-        """Return the reader, where it is opened first."""
+        """Return the reader, which the first call opens."""
         if self._reader is None:
             self._reader = opened(self._input, self._saved)
             self._source.watch.opened(self._input.name, self._reader)

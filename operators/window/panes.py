@@ -1,7 +1,7 @@
 """Open panes of one shard, closed in order once the watermark has passed them.
 
-A pane closes for all its series at once. Late events are kept under the pane that their partition had reached
-when they came in, and leave with it as rows of their own: they never reopen a decision, and wait no longer.
+A pane closes for all its series at once. Late events are kept under the pane that their partition had reached when they
+came in, and leave with it as rows of their own: they neither reopen a decision nor wait any longer.
 """
 
 from collections.abc import Iterator
@@ -127,15 +127,15 @@ class Panes:
         return [*self.held.recall(self.order), *self._close(self.watermark)]
 
     def _numbered(self, partial: Partial) -> Partial:
-        """Return it with its series numbered as those of all partitions are."""
+        """Return a partial with its series numbered by the shard's index."""
         series, which = only_used(partial.series, partial.which)
         return msgspec.structs.replace(partial, series=self._leaves.numbered(series), which=which)
 
     def _placed(self, closing: int, partial: Partial) -> tuple[int, Partial]:
         """Return the pane that a partial closes with.
 
-        What comes for a pane that closed while its partition was left out as idle is late, whatever its own log
-        says: a closed pane is never reopened.
+        Items for a pane that closed while their partition was left out as idle are late, whatever its own log says: a
+        closed pane is never reopened.
         """
         if closing > self.closed:
             return closing, partial
@@ -179,7 +179,7 @@ class Panes:
                 due[at:] = sorted([*due[at:], *ripe])
 
     def _forget_leaves(self) -> None:
-        """Begin to number the finest series anew, once in a while: those that are gone are forgotten."""
+        """Number the finest series anew once in a while, so that those which are gone are forgotten."""
         if self.closed >= self._leaves_until:
             if self._leaves_until != NEVER:
                 self._leaves = LeafIndex()
@@ -220,7 +220,7 @@ class Panes:
         )
 
     def _whole(self, pane: int) -> tuple[Partial, list[Folded]]:
-        """Return what came in under an open pane as it counts, and what of it is past a limit."""
+        """Return the counts of an open pane that closes, within the limits, and what was beyond them."""
         whole = self.later.counted(together(self.open[pane]), pane)
         if self.later.begin_slicing(pane):  # Those from before it began have places until then.
             self._admission.settle()

@@ -127,7 +127,7 @@ class WindowProgress(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RecalledWindows:
-    """Windows that take panes in order whatever order they arrive in, and rebuild themselves first if need be.
+    """Windows that take panes in order, whatever order they arrive in, and first rebuild themselves if needed.
 
     Panes of another length are none of theirs: those of which the rows are still to be stored are left (`Leftover`).
     """
@@ -211,5 +211,5 @@ class RecalledWindows:
         return True
 
     def _taken_back(self, pane: int) -> Partial:
-        """Return what a slot held of a pane, which is not kept any more."""
+        """Return what a slot held of a pane, once that pane is no longer kept."""
         return widened(unpack(self._replayed.pop(pane)), self.windows.policy)

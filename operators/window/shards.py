@@ -1,4 +1,4 @@
-"""How models are spread over shards; over how many, a recovery folder says for ever (`policy.shards`, `.spread`)."""
+"""How models are spread over shards; a recovery folder fixes their number for good (`policy.shards`, `.spread`)."""
 
 from functools import lru_cache
 from hashlib import blake2b

@@ -69,7 +69,7 @@ class _Ended(NamedTuple):
     counts: WindowCounts
 
     def again(self, end_ms: int) -> WindowCounts:
-        """Return the one that ends then with the same in it."""
+        """Return the window that ends at another time with the same contents."""
         return msgspec.structs.replace(self.counts, end_ms=end_ms, again=self.counts)
 
 
@@ -87,7 +87,7 @@ class RunningWindow:
         self.sums: Ints = np.zeros((0, self.measures, 3), np.int64)
         self.histograms = PagedHistograms(self.measures)
         self.extremes = SlidingExtremes(self.measures)
-        # The last window that ended with nothing new in it: until something comes or goes the next ones hold the same.
+        # The last window that was made: until something enters or leaves, the next ones hold the same.
         self._last: _Ended | None = None
         self._moved = True
         self._grains: Ints = np.zeros(0, np.int64)

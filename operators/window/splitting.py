@@ -26,7 +26,8 @@ def split_rows(
 ) -> list[Partial]:
     """Return the rows from each of some edges, in order, up to before the next one.
 
-    `named` gives of each its series and which of them its rows are of; None: each has the series of all.
+    `named` has for each part its series and the number of each row's series among them; None: each has the series of
+    all.
     """
     cells, features, ages, users, outcomes = (
         _split_keyed(counts, width, edges)

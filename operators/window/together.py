@@ -47,7 +47,7 @@ def _is_ordered(part: Partial, series: NumberedSeries) -> bool:
 
 
 def _rise(*columns: Ints) -> bool:
-    """Tell whether each row is behind the one before it, the first column being the most significant."""
+    """Tell whether each row is greater than the one before it, the first column being the most significant."""
     if len(columns[0]) < 2:
         return True
     least = columns[-1][1:] > columns[-1][:-1]

@@ -52,7 +52,7 @@ class Watermark(msgspec.Struct, kw_only=True):
 
     @property
     def low_ms(self) -> int:
-        """Every event that is not late and lies before this has come in. Unix ms.
+        """All events before this time [Unix ms] have come in, but for late ones.
 
         While all are idle or done, time stands where the newest of them is.
         """
@@ -64,7 +64,7 @@ class Watermark(msgspec.Struct, kw_only=True):
 
     @property
     def resting(self) -> bool:
-        """Whether all there is has ended, or somebody is not waited for: time does not wait for what never comes."""
+        """Whether every partition has ended or is not waited for: time does not wait for events that never come."""
         return self.ended or any(mark.idle for mark in self.marks.values())
 
     @property
