@@ -42,15 +42,15 @@ from operators.window.waiting_commands import Due
 from operators.window.watermark import NEVER
 from operators.window.windows import PaneWithWindows
 
-SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
-LATELY = 60  # Panes: a series that nothing came in for in so many may give up its slot.
+SLOTS_MIN = 1_000  # With fewer slots than this it is not worth freeing any.
+LATELY = 60  # Panes: a series without events for so long may give up its slot.
 
 
 class ShardEvaluation:
     """The rules, monitors and releases of one shard; `state` is all it keeps.
 
-    Of several policy files `takes` tells which models are this one's, None where they are no file's: of others
-    something may still be counted here that came while they were. `arriving` are those that another file had.
+    Of several policy files `takes` tells which models are this one's, None where they are no file's. Events of other
+    models may still be counted here, from when they were this one's. `arriving` are those that another file had.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class ShardEvaluation:
         self._models = ShardModels(policy, self.state, takes, {} if arriving is None else arriving)
 
     def moved_models(self) -> set[str]:
-        """Return those of whose releases and alerts something may have changed since this was asked last; some gone."""
+        """Return the models whose releases or alerts may have changed since the last call; some of them may be gone."""
         moved, self._models.moved = self._models.moved, set()
         return moved
 
@@ -96,7 +96,7 @@ class ShardEvaluation:
             pane = windows[0].end_ms // self.policy.pane_ms - 1
             ended = [each for each in windows if each.end_ms == windows[0].end_ms]
             windows = windows[len(ended) :]
-            # The last ones are taken in any case: what is said next is by what they hold.
+            # The last ones are taken in any case: what is said next rests on what they hold.
             last = not windows or windows[0].end_ms > before
             if last or self._still_until(ended) <= pane:
                 out += self._pass(pane)
@@ -127,7 +127,7 @@ class ShardEvaluation:
         return out
 
     def _rest(self, pane: int) -> None:
-        """Let time pass up to a pane before which nothing changes: it is what is known before the next one."""
+        """Let time pass up to a pane before which nothing changes."""
         self.state.pane = pane
         for each in self.state.alone:
             each.rest(pane)
@@ -165,7 +165,7 @@ class ShardEvaluation:
 
     @property
     def _at_rest(self) -> bool:
-        """Whether no model is awake, so that nothing of any is compared: none with a release rests."""
+        """Whether no model is awake, no release is compared, and the policy in force is stored."""
         compares = any(each.live != set() for each in self.state.releases)
         return not (self._models.awake or compares) and self.state.policy == self.policy.hash
 
@@ -191,7 +191,7 @@ class ShardEvaluation:
         drift: Monitored,
         stored: Sequence[Rows],
     ) -> PaneOutcome:
-        """Let models take the verdicts and findings; return all that the pane came to, also what is `stored` of it."""
+        """Give models the verdicts and findings; return all that the pane came to, with what is `stored` of it."""
         if self._takes is not None:
             verdicts = [verdict for verdict in verdicts if self._takes(verdict.series.model)]
         verdicts = with_estimates(verdicts, self.policy)
@@ -245,13 +245,13 @@ class ShardEvaluation:
         return {each: command.rings for each, command in declared.items() if command is not None and command.rings}
 
     def _warming(self, live: Sequence[Comparison], pane: int) -> list[Comparison]:
-        """Return of which releases a pane is left out, as the candidate has just got a larger share."""
+        """Return the releases whose comparison leaves a pane out, as the candidate has just got a larger share."""
         return [each for each in live if pane < self.state.models[each.model].releases[each.candidate].warm_until]
 
     def _make_room(self) -> None:
-        """Take slots from series that are gone once they are the most: versions come and go, memory must not grow.
+        """Free the slots of series that are gone once most are: versions come and go, and memory must not grow.
 
-        A series is there that a rule still keeps something about, or that something came in for lately.
+        A series stays while a rule keeps something about it, or events of it came in lately.
         """
         roster = self.state.roster
         kept = [each.held() for each in self.state.alone]

@@ -50,7 +50,7 @@ class PaneOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EvaluationState(msgspec.Struct, kw_only=True):
-    """All that a restart needs. What an evaluator kept is used only if its rule is the same in the policy of now.
+    """All that a restart needs. What an evaluator kept is used only if its rule is the same in the current policy.
 
     `order` is that of the next closed pane; unknown in what was saved before it was kept. `policy` is the hash of the
     one that was stored last. `aside` are models that another policy file takes, or none, since
@@ -72,7 +72,7 @@ class EvaluationState(msgspec.Struct, kw_only=True):
 
     @property
     def known(self) -> list[Model]:
-        """All models that anything is known of."""
+        """All models of which anything is known."""
         return [*self.models.values(), *self.aside.values()]
 
 

@@ -26,9 +26,9 @@ T = TypeVar("T")
 
 MAGIC = b"rollguard state "
 FORMAT = b"\x01"
-DIGEST = 8  # Bytes. It tells what is broken; it is no proof of who wrote it.
+DIGEST = 8  # Bytes. It detects damage; it does not prove who wrote the state.
 HEAD = len(MAGIC) + len(FORMAT) + DIGEST
-PICKLE = b"\x80"  # What an older rollguard wrote begins with it.
+PICKLE = b"\x80"  # State that an older rollguard wrote begins with this.
 NEW_STORE = "name a new --recovery folder and where to start with --from"
 
 OTHER_SHAPE = (
@@ -91,7 +91,7 @@ def require_shape(shapes: Mapping[str, str], policy: Policy) -> None:
 
 
 def columns_of(saved: bytes | None, policy: Policy) -> CountColumns | None:
-    """Return what the counts that were saved have columns for; None where that is what the policy's have."""
+    """Return the columns of the counts that were saved; None where they are those of the policy."""
     return None if saved is None else policy.earlier.get(str(content(saved)[0]))
 
 

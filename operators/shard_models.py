@@ -1,4 +1,4 @@
-"""All models of a shard, moved on pane by pane: what comes in and commands before rules look, then what these say."""
+"""All models of a shard, moved on pane by pane: first traffic and commands, then, once rules have looked, verdicts."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeVar
@@ -70,28 +70,28 @@ class ShardModels:
         self.uneventful = Uneventful(policy)
         # The models in which a pane without anything of them may leave a trace; at first nobody knows which do.
         self.awake = set(state.models)
-        # Those of whose releases and alerts something may have changed since somebody asked.
+        # Those whose releases or alerts may have changed since somebody last asked.
         self.moved = set(state.models)
         self._retarget()
 
     @property
     def quiet(self) -> bool:
-        """Whether time alone does nothing with any of them but what `next_by_time` tells."""
+        """Whether the passing of time changes none of them before `next_by_time`."""
         return all(self._state.models[name].quiet for name in self.awake)
 
     def next_by_time(self) -> int:
-        """Return the pane in which time alone does something with one of them."""
+        """Return the next pane in which the passing of time alone changes one of them."""
         return next_by_time((self._state.models[name] for name in self.awake), self._policy, self._state.pane)
 
     def heard(self, due: Sequence[Due]) -> Sequence[Due]:
-        """Leave out what is about models that no file takes, and nothing is known of: they are another worker's."""
+        """Leave out items about models that no file takes and that are unknown here: they are another worker's."""
         if self._takes is None or not due:
             return due
         known = (None, "", *self._state.aside, *self._arriving)
         return [each for each in due if each.model in known or self._takes(each.model or "") is not None]
 
     def begin(self, counts: PaneCounts, on_time: Partial | None, due: Sequence[Due], beyond: Sequence[Folded]) -> Begun:
-        """Let models take what came in, the commands that are `due`, and what was `beyond` a limit."""
+        """Give models their traffic, the commands that are `due`, and what was `beyond` a limit."""
         state = self._state
         current = Current(state.alone, state.releases, state.listening, state.roster.names)
         contexts = self.contexts.of(counts, state.roster.names, on_time, current)
@@ -121,7 +121,7 @@ class ShardModels:
     def conclude(
         self, begun: Begun, verdicts: Sequence[Verdict], found: Mapping[str, Sequence[CanaryFinding]]
     ) -> tuple[list[ControlEvent], list[Rows]]:
-        """Let models take the verdicts and findings; return all events of the pane, and rows of changed releases."""
+        """Give models the verdicts and findings; return the pane's control events, and rows of changed releases."""
         models, before, of_model = self._state.models, begun.before, _by_model(verdicts)
         awake = sorted({*begun.awake, *of_model} & models.keys())
         for name in awake:
@@ -144,7 +144,7 @@ class ShardModels:
             begun.events.extend(end_pane(model, begun.contexts.of(name), changed, findings))
 
     def _forget(self, contexts: PaneContexts) -> list[ControlEvent]:
-        """Forget models that nobody needs, where there are too many; none that something came in for."""
+        """Forget models that are not needed, where there are too many; none that had traffic in this pane."""
         events: list[ControlEvent] = []
         forgotten = surplus(self._state.models, self._policy.models_max, self._policy.spread, contexts.traffic.came)
         for name in forgotten:

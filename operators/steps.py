@@ -137,7 +137,7 @@ class _TeamPanesLogic(StatefulBatchLogic[ShardInput, TeamItem[PaneItem], bytes |
 
 
 class _TeamsLogic(StatefulBatchLogic[TeamItem[Any], TeamItem[Any], bytes | None]):
-    """A step of each policy by itself: `build` makes the logic of one from what it saved.
+    """One step with a logic of its own for each policy: `build` makes such a logic from its saved state.
 
     Of the `others` that are gone what is saved is kept: of their models something was decided.
     """
@@ -152,7 +152,7 @@ class _TeamsLogic(StatefulBatchLogic[TeamItem[Any], TeamItem[Any], bytes | None]
     ) -> None:
         self._policy, self._build = policy, build
         kept = of_teams(saved, policy)
-        names = {each.team for each in policy.teams}  # What is counted of a file that is gone is gone with it.
+        names = {each.team for each in policy.teams}  # The counts of a policy file that was removed go with it.
         self._kept = {name: each for name, each in kept.items() if name in names or name in others}
         self._teams: dict[int, Logic] = {}
 
@@ -175,7 +175,7 @@ class _TeamsLogic(StatefulBatchLogic[TeamItem[Any], TeamItem[Any], bytes | None]
 
 
 def rows_by(policy: Policy, make: Callable[[Any, Policy], list[Rows]]) -> Callable[[Any], list[Rows]]:
-    """Return what makes rows by the policy that something is of."""
+    """Return a function that makes the rows of an item by the policy that it belongs to."""
 
     def rows(item: Any) -> list[Rows]:
         return make(item.item, policy.teams[item.team]) if isinstance(item, TeamItem) else make(item, policy)

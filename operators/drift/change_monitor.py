@@ -52,7 +52,7 @@ class Watch(msgspec.Struct, kw_only=True):
     seen: int = 0
     alarm: Drift | None = None
     season: Season = msgspec.field(default_factory=Season)
-    suspected: int = -1  # When the detector said so, Unix ms, of what was not reported yet.
+    suspected: int = -1  # When the detector alarmed, Unix ms, where the alarm was not reported yet.
     reported: float = 1.0  # The last move that was reported, in deviations of the scale, and when, Unix ms.
     reported_at: int = -ONCE_MS
 
@@ -137,7 +137,7 @@ class Changes:
 
     def _derive(self) -> None:
         """Make what follows from what is saved."""
-        # What it asks of a pane: those that ask the same are given the same values.
+        # What it reads of a pane: detectors that read the same are given the same values.
         self.asks: Hashable = (self.field, self.monitor.model, self.monitor.profile, frozenset(self._grains))
         self._series_kind = series_kind_of(self.monitor)
         self._firing: dict[Key, Watch] | None = None  # The watches with an alarm that holds; None: nobody has looked.
@@ -180,12 +180,12 @@ class Changes:
         return None if watch is None else watch.alarm
 
     def forget(self, before: int) -> None:
-        """Forget series that were last heard of before then."""
+        """Forget series whose last event was before then [Unix ms]."""
         self.watches = {key: watch for key, watch in self.watches.items() if watch.seen >= before}
         self._firing = None
 
     def values(self, rolled: Rolled, names: Sequence[SliceSeries]) -> Iterator[PaneValue]:
-        """Return what it asks of a pane."""
+        """Return what it reads of a pane."""
         means: Floats
         if self._sli is not None:
             good, bad = rolled.slis[:, self._sli, GOOD], rolled.slis[:, self._sli, BAD]

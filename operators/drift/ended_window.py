@@ -43,14 +43,14 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     def members(self, monitor: Monitor) -> Ints:
         """Return the slots with events that a monitor watches, in the order of their names.
 
-        Slots are numbered as series came in, which depends on how the logs were cut.
+        Slot numbers follow the order in which series came in, which depends on how the logs were cut.
         """
         grains = grains_of(monitor, self.policy)
         kept = [slot for slot in self.used.tolist() if watches(monitor, grains, self.names[slot])]
         return np.array(sorted(kept, key=lambda slot: self.names[slot][:3]), np.int64)
 
     def without_own(self, watched: Watched, slots: Ints) -> Ints:
-        """Return the slots that a field may drift in: one that is a dimension of a slice is always the same there."""
+        """Return the slots in which a field may drift: in a slice by that very dimension its value is fixed."""
         kept = [slot for slot in slots.tolist() if watched.name.removeprefix("features.") not in self.names[slot].dims]
         return slots if len(kept) == len(slots) else np.array(kept, np.int64)
 

@@ -22,7 +22,7 @@ from operators.stats.magnitude import of_standardised, standardised
 from operators.stats.welch import Scores, fall, scores_of
 from operators.wire.control import Word
 
-ROUNDED_AWAY = 1e-6  # Of a deviation: no number of events tells means apart that are nearer.
+ROUNDED_AWAY = 1e-6  # Standard deviations: however many events there are, nearer means are not told apart.
 
 
 class Sigma(WindowMonitor, frozen=True, kw_only=True):
@@ -79,7 +79,7 @@ def _field(monitor: Sigma, index: int, watched: Watched, slots: Ints, ended: End
 
 
 def _worth(scores: Scores, pairs: Floats) -> Scores:
-    """Return it with as many scores as theirs are worth, where so many pairs of their events share a user."""
+    """Return scores with `n` as the number of independent events they are worth: so many pairs of them share a user."""
     return msgspec.structs.replace(scores, n=(scores.n / design_effect(pairs, scores.n)).astype(np.int64))
 
 

@@ -29,7 +29,7 @@ from operators.window.partial import Partial
 from operators.window.series_index import SeriesIndex
 from operators.window.watermark import END
 
-SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
+SLOTS_MIN = 1_000  # With fewer slots than this it is not worth freeing any.
 
 
 class MonitorsState(msgspec.Struct, kw_only=True):
@@ -134,9 +134,9 @@ class Monitors:
         return min((((pane + 1) // panes + 1) * panes - 1 for panes in running), default=END)
 
     def step(self, pane: int, part: Partial | None, arms: Arms, end: bool = False) -> Monitored:
-        """Take the next pane, `part` None if it is empty; `arms` are the releases under way.
+        """Take the next pane, `part` None if it is empty; `arms` are the versions of the releases under way.
 
-        `end` says that no pane follows: the windows that run are judged as they stand.
+        `end` says that no pane follows: windows that have not ended are judged as they stand.
         """
         if not self.policy.monitors or (part is None and not end and self.still_until(pane - 1) > pane):
             return NOTHING
@@ -163,7 +163,7 @@ class Monitors:
         return Monitored(drifts=drifts, series=series, heard=heard, windows=windows, profiles=profiles)
 
     def _detect(self, pane: int, rolled: Rolled | None) -> tuple[list[Drift], list[Heard]]:
-        """Step the detectors; return what changed, and what their monitors say of those series by now."""
+        """Step the detectors; return what changed, and the word of their monitors on each of those series."""
         values: dict[Hashable, list[PaneValue]] = {}
         drifts: list[Drift] = []
         for each in self.state.changes:
@@ -195,7 +195,7 @@ class Monitors:
         )
 
     def _evaluate(self, monitor: WindowMonitor, ended: Ended) -> tuple[list[Drift], list[SeriesWindow], list[Heard]]:
-        """Return the rows of a window, all that it says by series, and what the monitor says of each series by now."""
+        """Return the rows of a window, its findings by series, and the monitor's word on each series."""
         kind = window_kind_of(monitor)
         rows, stands = kind.evaluate(monitor, ended, self.state.contracts)
         rows, windows = self.state.unchanged.split(rows) if kind.every_window else (rows, [])
@@ -223,7 +223,7 @@ class Monitors:
         return windows
 
     def _forget(self, pane: int, rolled: Rolled | None) -> None:
-        """Give slots only to series that a running window still holds, or that came in just now.
+        """Keep slots only for series that a running window holds, or that had events in this pane.
 
         Versions come and go, memory must not grow.
         """
@@ -271,7 +271,7 @@ def _widths(policy: Policy) -> set[tuple[int, int]]:
 def _identity(policy: Policy, many: int, depth: int) -> bytes:
     """Return what named all monitors of a policy together in what older versions saved, with its SLIs and dimensions.
 
-    What came later is nothing to what is kept of the monitors: no monitor that is the same is on it.
+    Columns that came later do not matter to what monitors kept: no monitor that is the same is on one.
     """
     # The keys of SLIs as states have them that were saved when all kinds were one class.
     keys = {"good": "", "name": "", "field": None, "limit": None, "flags": (), "ignore": ()}

@@ -1,6 +1,6 @@
 """One feature over one window: what all checks of it need, from sums that add up over panes.
 
-It costs one bin count and two sums of an event; the values themselves are not kept.
+An event costs one bin count and two sums; the values themselves are not kept.
 """
 
 from collections.abc import Sequence

@@ -175,7 +175,7 @@ class Sums:
         self.counts[rows], self.moments[rows], self.ranges[rows] = state["counts"], state["moments"], state["ranges"]
         self.offenders, self.empty = state["offenders"], state["empty"]
         self.began = np.full(slots, END)
-        # Of what was saved before it was kept nobody knows: then it began with the window.
+        # Older states do not have it: then it counts as begun with the window.
         self.began[rows] = NEVER if state["began"] is None else state["began"]
         self.users = UserBuckets() if state["users"] is None else UserBuckets(Packed(*state["users"]))
 

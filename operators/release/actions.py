@@ -19,7 +19,7 @@ from operators.rules.verdict import Verdict
 from operators.wire.control import ControlEvent
 from operators.wire.mirrored import is_mirrored
 
-# What is asked for, from the mildest on.
+# Actions, the mildest first.
 ACTIONS: tuple[Action, ...] = ("alert", "hold", "throttle", "rollback", "kill")
 
 
@@ -97,7 +97,7 @@ def _do(
     model: Model, at: PaneContext, release: ReleaseState, rule: Rule, action: Action, slices: Slices
 ) -> list[ControlEvent]:
     if not release.is_actionable or action == "alert":
-        return []  # Verdicts that change are told of as alerts.
+        return []  # Verdicts that change become alerts.
     if is_mirrored(release.candidate):
         why = f"{rule.name} is BAD on copies of requests: nobody is served by it, so nothing else is done"
         return hold(model, at, release, rule, "hold", why, slices) if not rule.of_users else []
@@ -129,7 +129,7 @@ def _end_throttles(model: Model, at: PaneContext, release: ReleaseState) -> list
     """Return the events that end the throttling of a candidate by rules that are no longer BAD on it."""
     state = release.state
     if not isinstance(state, Actionable):
-        return []  # What was said instead ends it.
+        return []  # The event that was written instead ends it.
     ended = [rule for rule, how in state.held.items() if how == "throttle" and state.holds.get(rule) != "throttle"]
     state.throttled = "throttle" in state.holds.values()
     if state.throttled:

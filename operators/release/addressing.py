@@ -9,7 +9,7 @@ from operators.wire.commands import Silence, Unsilence
 from operators.wire.control import Notice, Refusal
 from operators.wire.events import ms_of
 
-MODELS_MAX = 10_000  # Of a shard; beyond them only what has traffic is remembered.
+MODELS_MAX = 10_000  # Models of a shard; beyond them only those with traffic are remembered.
 Addressed = dict[str, list[Due]]
 
 
@@ -21,7 +21,7 @@ def silenced(
 ) -> tuple[list[Silence], Addressed]:
     """Return the silences for all models that are in force after these commands, and by model the commands for it.
 
-    A silence of all models is answered in the name of none, "", and so is the end of nothing.
+    A silence of all models is answered under the name "", and so is an end of a silence where there is none.
     """
     silences, by_model = [each for each in silences if ms_of(each.until) > now], Addressed()
     for each in due:
@@ -43,7 +43,7 @@ def with_new(
 ) -> tuple[dict[str, Model], Addressed]:
     """Return the models, with those that begin to exist, and the commands for each, without those for unknown ones."""
     new = {*rows, *by_model} - models.keys()
-    if len(models) >= MODELS_MAX:  # Commands may name what never was.
+    if len(models) >= MODELS_MAX:  # Commands may name models that never existed.
         new &= set(rows)
         by_model = {name: each for name, each in by_model.items() if name in new | models.keys()}
     for name in new:

@@ -16,19 +16,19 @@ from operators.window.series_index import ALL_VERSIONS
 from operators.wire.control import Affected, ControlEvent
 from operators.wire.mirrored import is_mirrored
 
-RESTS_MS = 900_000  # Without requests for so long a version serves no longer, as far as alerts go.
+RESTS_MS = 900_000  # A version without requests for so long no longer serves, as far as alerts go.
 
 
 def tell(model: Model, at: PaneContext, key: Key, verdicts: Sequence[Verdict]) -> list[ControlEvent]:
     """Return the alert for the changed verdicts of one rule and version: one event, however many slices."""
     name, version = key
     if model.phase_of(version) in ("rolled_back", "verifying", "recovered"):
-        return []  # People know.
+        return []  # People have been told.
     expected = version == ALL_VERSIONS or _expected(model, version)
     heard = [verdict for verdict in verdicts if expected or verdict.word != "STALE"]
     rule = next(rule for rule in at.policy.rules if rule.name == name)
     if is_mirrored(version) and rule.of_users:
-        return []  # What is promised to users is not broken by what nobody gets.
+        return []  # A promise to users is not broken by answers that nobody gets.
     change = model.alerts.take(key, heard, rule.severity)
     if change is None:
         return []
@@ -42,7 +42,7 @@ def tell_unheard(model: Model, at: PaneContext) -> list[ControlEvent]:
 
 
 def resolve_replaced(model: Model, at: PaneContext, written: Sequence[ControlEvent]) -> list[ControlEvent]:
-    """Resolve what fires of versions whose traffic has moved away, of rules that are gone, or about other things."""
+    """Resolve alerts on versions whose traffic has moved away, of rules that are gone, or about other things."""
     gone = {event.version for event in written if event.type == "rollback_applied"}
     rules = {rule.name for rule in at.policy.rules}
     events = []
@@ -62,7 +62,7 @@ def resolve_replaced(model: Model, at: PaneContext, written: Sequence[ControlEve
 
 
 def resolve_resting(model: Model, at: PaneContext) -> list[ControlEvent]:
-    """Resolve what fires of versions that have had no requests for a while in which others had some.
+    """Resolve alerts on versions without requests for a while in which others had some.
 
     Their verdicts stand, and fire again once they serve (`woken`). What is missing where it ought to be (STALE) is not
     over because it is missing.
@@ -94,7 +94,7 @@ def woken(model: Model, at: PaneContext, verdicts: Sequence[Verdict]) -> list[Ve
 
 
 def resolve_forgotten(model: Model, at: PaneContext, reason: str) -> list[ControlEvent]:
-    """Resolve what fires of a model of which nothing is decided any more, for a reason."""
+    """Resolve all alerts on a model that is no longer decided on, giving the reason."""
     firing = {key: list(each.slices.values()) for key, each in model.alerts.firing.items()}
     model.alerts.firing.clear()
     over = [_resolve(model, at, key, slices, reason) for key, slices in firing.items()]
@@ -102,7 +102,7 @@ def resolve_forgotten(model: Model, at: PaneContext, reason: str) -> list[Contro
 
 
 def is_input(key: Key) -> bool:
-    """Tell whether an alert is about what comes in, and not of a rule."""
+    """Tell whether an alert is about an input, and not from a rule."""
     return key[0].startswith(f"{INPUT}:")
 
 

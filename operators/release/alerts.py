@@ -37,7 +37,7 @@ class Firing(msgspec.Struct, kw_only=True):
 
     @property
     def is_over(self) -> bool:
-        """Whether its rule looks at nothing any more of what it is about (`narrowed.py`)."""
+        """Whether its rule no longer looks at anything that it is about (`narrowed.py`)."""
         return not self.severities
 
     @property
@@ -55,7 +55,7 @@ class Firing(msgspec.Struct, kw_only=True):
 
 
 class Muted(msgspec.Struct, frozen=True, kw_only=True):
-    """A silence in force until then, Unix ms, of every rule where `rule` is None, on all models where `every`."""
+    """A silence in force `until` a time [Unix ms], of every rule where `rule` is None, on all models where `every`."""
 
     rule: str | None
     until: int
@@ -108,7 +108,7 @@ class Alerts(msgspec.Struct, kw_only=True):
         return None
 
     def mute(self, silence: Silence, ts: int) -> None:
-        """Mute from `ts` on, Unix ms, instead of what was said of the same model and rule before."""
+        """Mute from `ts` [Unix ms] on, in place of an earlier silence of the same model and rule."""
         self.unmute(silence, ts)
         if ms_of(silence.until) > ts:
             self.muted.append(Muted(rule=silence.rule, until=ms_of(silence.until), every=not silence.model))
@@ -124,7 +124,7 @@ class Alerts(msgspec.Struct, kw_only=True):
         return any(muted.until > ts and muted.rule in (None, rule) for muted in self.muted)
 
     def unheard(self, ts: int) -> list[Key]:
-        """Return what fires, and was said only while it was muted."""
+        """Return the alerts that fire, and were written only while they were muted."""
         return [key for key, firing in self.firing.items() if firing.silenced and not self.is_muted(key[0], ts)]
 
     def acknowledged(self, ack: Ack) -> tuple[Key, Firing] | None:
@@ -174,7 +174,7 @@ def _drifts(affected: Affected) -> bool:
 def _harm(evidence: Evidence) -> tuple[float, float]:
     """Return the harm proven and shown, the worst the smallest."""
     if evidence.candidate is not None:
-        # Bounds lie on a grid: of equal ones the better proven is the worse.
+        # Bounds lie on a grid: among equal ones the better proven harm counts as the worse.
         return -(evidence.lower or 0.0), -(evidence.log_e or 0.0)
     if evidence.good is not None and evidence.bad is not None:
         n = evidence.good + evidence.bad

@@ -1,4 +1,4 @@
-"""What is answered to a command that changes nothing, or names what nobody has heard of: it would look like success.
+"""Answers to commands that change nothing, or name something unknown: silence would look like success.
 
 And to a silence, as whoever it keeps from hearing of harm should know of it.
 """
@@ -13,7 +13,7 @@ from operators.wire.commands import Ack, Silence, Unsilence
 from operators.wire.control import ControlEvent
 from operators.wire.events import ms_of
 
-OWN = tuple(f"{name}:" for name in ("commands", "limits", INPUT))  # What else is called like a rule.
+OWN = tuple(f"{name}:" for name in ("commands", "limits", INPUT))  # Alerts of no rule.
 
 
 def answer(model: Model, at: PaneContext, kind: str, version: str, reason: str) -> ControlEvent:

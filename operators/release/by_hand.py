@@ -14,7 +14,7 @@ from operators.wire.commands import Command, Kill, Pin, Rollback, Unpin
 from operators.wire.control import ControlEvent, Evidence, Severity
 
 RUNBOOK = "infra/runbooks/overrides.md"
-WITHDRAWN = "commands:withdrawn"  # What is said of a command to send traffic to what was withdrawn.
+WITHDRAWN = "commands:withdrawn"  # The answer to a command that sends traffic to a withdrawn version.
 
 
 ByHand = Kill | Rollback | Pin | Unpin

@@ -1,6 +1,6 @@
 """Control events made complete: all that is known beside the proof, the runbook to open, and one sentence that says it.
 
-A function of the model's state and the pane, as everything that is said.
+A function of the model's state and the pane, as all control events are.
 """
 
 from collections.abc import Mapping, Sequence

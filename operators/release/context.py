@@ -1,4 +1,4 @@
-"""What else moved when something was found, so that nobody looks for it at night: mix, traffic, the baseline."""
+"""What else moved when something was found, so that nobody has to look for it at night: mix, traffic, the baseline."""
 
 from collections.abc import Iterator, Sequence
 

@@ -43,7 +43,7 @@ class PaneContexts:
     def _make(self, model: str) -> PaneContext:
         counts, current, values = self._counts, self._current, self._values
 
-        @cache  # Looked for when somebody asks for more than all traffic.
+        @cache  # Only looked up when more than all traffic is asked for.
         def places() -> Places:
             return self._contexts.places(model, counts)
 

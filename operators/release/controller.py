@@ -105,7 +105,7 @@ def _remember(model: Model, verdicts: Sequence[Verdict]) -> None:
 
 
 def _untold(model: Model, at: PaneContext, verdicts: Sequence[Verdict]) -> list[Verdict]:
-    """Return BAD verdicts of before a release began anew that count against it still, and for which no alert fires."""
+    """Return BAD verdicts from before a release began anew that still count against it, without a firing alert."""
     if not model.bad:
         return []
     now = {(verdict.rule, verdict.series.version) for verdict in verdicts}

@@ -28,7 +28,7 @@ from operators.window.partial import BAD, GOOD
 from operators.window.series_index import SliceSeries
 from operators.wire.control import Affected, ControlEvent
 
-HOURS = 6  # That the baseline served last.
+HOURS = 6  # The last hours in which the baseline served.
 WEEK = 168  # Hours.
 LASTS_MS = DAY_MS  # From the baseline's last request on.
 # Requests that the baseline would have had of a blip, had it served as before, for hardly any of them to mean that it

@@ -62,7 +62,7 @@ def _forget(model: Model, traffic: PaneTraffic) -> None:
     if not (model.releases and may_lose_releases(model, traffic)):
         return
     for release in list(model.releases.values()):
-        # A release that was declared is waited for as long, and told of (`unseen.py`); the withdrawn stay so.
+        # A declared release is waited for as long, and reported (`unseen.py`); withdrawn versions stay withdrawn.
         kept = release.candidate in model.served or release.unseen or release.withdrawn
         if not kept and pane - release.since > known_panes:
             end(model, release.candidate)
@@ -70,7 +70,7 @@ def _forget(model: Model, traffic: PaneTraffic) -> None:
     withdrawn = sorted((state.detected, name) for name, state in states if isinstance(state, Withdrawn))
     for _, name in withdrawn[:-VERSIONS_MAX]:
         end(model, name)
-        model.served.pop(name, None)  # If it serves again it is new, and judged.
+        model.served.pop(name, None)  # If it serves again it is a new version, and is judged.
 
 
 def may_begin(model: Model, pane: int, policy: Policy) -> bool:
@@ -156,7 +156,7 @@ def declare(model: Model, at: PaneContext, declared: Release) -> list[ControlEve
 
 
 def _refused(model: Model, at: PaneContext, declared: Release) -> list[ControlEvent]:
-    """Return the alert that says why a release cannot be as it is declared, if it cannot."""
+    """Return the alert that says why a declared release is refused, if it is."""
     old = model.releases.get(declared.baseline)
     if old is not None and old.withdrawn:
         why = f"the release of {declared.candidate} is refused: its baseline {declared.baseline} was withdrawn"
@@ -170,7 +170,7 @@ def _refused(model: Model, at: PaneContext, declared: Release) -> list[ControlEv
 
 
 def _declared_anew(model: Model, at: PaneContext, release: ReleaseState) -> ControlEvent:
-    """Say that nothing can be found of a version that is declared anew, as another build, again and again."""
+    """Say that a version which is declared anew again and again, as another build, can never be decided on."""
     why = (
         f"a comparison with {release.baseline} begins for the {release.attempt}. time, the last one undecided: each "
         "release with other metadata begins from nothing, so neither harm nor health is found. Declare each build "

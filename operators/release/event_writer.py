@@ -14,12 +14,12 @@ NAMESPACE = uuid.UUID("8f1f8a0e-6a0c-5c0b-9b62-0f3f6f1f7d11")  # For ever: ids a
 
 def event_id(kind: ControlType, state: str, model: str, version: str, rule: str, text: str, ts: int) -> str:
     """Return the id of what is said of a model, version, rule and slice at the end of a pane."""
-    # As JSON, so that no text can look like two.
+    # As JSON, so that no two lists of texts look alike.
     return str(uuid.uuid5(NAMESPACE, msgspec.json.encode([kind, state, model, version, rule, text, ts]).decode()))
 
 
 class EventWriter(msgspec.Struct, kw_only=True):
-    """Says things of one model; `revision` is that of the last, `pin` where traffic must go, None if anywhere."""
+    """Writes the events of one model; `revision` is the last one's, `pin` the version traffic must go to, None: any."""
 
     model: str
     revision: int = 0
@@ -63,7 +63,7 @@ class EventWriter(msgspec.Struct, kw_only=True):
         return fitted(event)
 
     def _new_id(self, name: str, ts: int) -> str:
-        """Return an id, or another made from it where something at this time has it, such as two refused commands."""
+        """Return an id, or one made from it where an event at `ts` has it, such as that of another refused command."""
         if ts != self.ts:
             self.ts, self.ids = ts, ()
         while name in self.ids:

@@ -1,4 +1,4 @@
-"""More commands than anybody gives in a pane: obeyed as far as that goes, and told of.
+"""More commands in a pane than anybody sends: obeyed up to a limit, and reported.
 
 Each kind by itself: whoever may say but one of them holds up no other, as acknowledgements would a rollback.
 """

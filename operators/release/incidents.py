@@ -44,7 +44,7 @@ def numbered(model: Model, events: Sequence[ControlEvent], *, ended: bool = True
 
 
 def end_holds(model: Model, at: PaneContext, events: Sequence[ControlEvent]) -> list[ControlEvent]:
-    """Say of incidents that end without a word, such as a hold whose reason is gone, that they are over."""
+    """Close incidents that end without an event of their own, such as a hold whose reason is gone."""
     keys = {key for event in events if (key := _key(model, event)) is not None}
     return [
         model.say("hold", at, version, incident.rule, "info", model.releases.get(version), state="resolved")

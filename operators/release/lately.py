@@ -1,4 +1,4 @@
-"""What failed lately of each version, what it is made of, and what monitors found: shown beside what is said of it.
+"""What failed lately of each version, what it is made of, and what monitors found: shown in its control events.
 
 Nothing here decides. All of it is bounded, and a function of the closed panes alone.
 """
@@ -75,7 +75,7 @@ def _note_failing(release: ReleaseState, samples: Sequence[Sample]) -> None:
 
 def _note_lineage(lineage: dict[str, tuple[str, ...]], sample: Sample) -> None:
     for name, value in zip(LINEAGES, sample.lineage, strict=True):
-        if value and lineage.get(name, UNKNOWN)[-1] != value:  # Most say what the last one said.
+        if value and lineage.get(name, UNKNOWN)[-1] != value:  # Most panes show what the last one showed.
             before = tuple(each for each in lineage.get(name, ()) if each != value)
             lineage[name] = (*before, value)[-VALUES_MAX:]
 
@@ -139,7 +139,7 @@ def _errors(model: Model, at: PaneContext, version: str) -> dict[str, int]:
 
 
 def seen_diff(model: Model, release: ReleaseState) -> Mapping[str, tuple[Scalar | None, Scalar | None]]:
-    """Return what requests say differently of baseline and candidate: where no value is that of both."""
+    """Return the fields in which requests of baseline and candidate differ: those without a value in common."""
     arms = [model.lately.get(version, Lately()).lineage for version in (release.baseline, release.candidate)]
     differ = [name for name in LINEAGES if all(name in arm for arm in arms) and not {*arms[0][name]} & {*arms[1][name]}]
     return {name: (", ".join(arms[0][name]), ", ".join(arms[1][name])) for name in differ}

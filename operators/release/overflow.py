@@ -10,7 +10,7 @@ from operators.window.partial import OTHER
 from operators.wire.control import ControlEvent
 
 RUNBOOK = "infra/runbooks/limits.md"
-OVER_MS = 600_000  # Over when nothing was beyond the limit for so long.
+OVER_MS = 600_000  # The alert is over when nothing was beyond the limit for so long.
 WORDS: dict[Kind, str] = {
     "models": "models beyond slices.models_max are counted as model __other__, and judged by no rule",
     "versions": "versions beyond slices.versions_max are counted as version __other__, and never as a release",

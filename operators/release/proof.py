@@ -13,8 +13,8 @@ from operators.wire.control import Arm, Evidence
 
 NAME_MAX = 200  # Characters.
 REASON_MAX = 300
-RARE = 1e6  # Of so many releases fewer than one: no reader needs to know how many.
-CHANCE_MAX = 0.5  # What chance does more often is no proof.
+RARE = 1e6  # "Less than one in so many releases": beyond this no reader needs the number.
+CHANCE_MAX = 0.5  # What chance does more often than this is no proof.
 SAME = 1e-9  # Two ratios so close are one.
 GONE = "no events since"  # What the evidence of an absence says.
 

@@ -20,7 +20,7 @@ from operators.window.partial import OTHER
 from operators.wire.control import Evidence
 from operators.wire.mirrored import is_mirrored
 
-MILD: tuple[Action, ...] = ("alert", "hold")  # What such a rule does is done to promotions, not to traffic.
+MILD: tuple[Action, ...] = ("alert", "hold")  # Such a rule acts on promotions, not on traffic.
 ALPHA = 0.01  # Of the bounds by which two versions are compared, each.
 
 

@@ -29,11 +29,11 @@ ROUNDING = 1e-9
 def withdraw(
     model: Model, at: PaneContext, release: ReleaseState, rule: Rule, action: Action, slices: Slices
 ) -> list[ControlEvent]:
-    """Roll back or kill, or say why not."""
+    """Roll a candidate back or kill it, or say why not."""
     # One more version that is kept out beside those that serve well moves no pin.
     moves = not (model.beside and model.writer.pin == release.baseline)
     if at.ts < model.cooled and moves:
-        # Nothing is said: what was said before stands.
+        # No event: the earlier one stands.
         release.actionable.holds[rule.name] = release.actionable.held.get(rule.name, "cool-down")
         return []
     own = own_harm(model, at, release, rule, slices, shared_counts=bool(release.baseline) or action != "kill")
@@ -59,7 +59,7 @@ def withdraw(
 def take_out(
     model: Model, at: PaneContext, release: ReleaseState, cause: Cause, refuge: str | None, instead: str | None = None
 ) -> tuple[ControlType, bool]:
-    """Withdraw a version; return what is to be said, and whether that ends the pin.
+    """Withdraw a version; return the type of the event, and whether it ends the pin.
 
     All traffic goes to `refuge`. Without one it goes to whatever else may serve: `instead`, where nothing does.
     """
@@ -77,7 +77,7 @@ def hold(
     state.throttled |= how == "throttle"
     if state.held.get(rule.name) == how:
         return []
-    # Of a plain hold people hear by the alert that the verdict makes.
+    # People hear of a plain hold through the verdict's alert.
     severity: Severity = "page" if how in ("unpinnable", "shared cause", "one producer") else "info"
     severity = "ticket" if how in ("slice", "unserved", "judge") else severity
     kind: ControlType = "throttle" if how == "throttle" else "hold"
@@ -101,9 +101,9 @@ def end_shared(model: Model, at: PaneContext) -> None:
 
 
 def serves_beside(model: Model, at: PaneContext, release: ReleaseState, refuge: str) -> bool:
-    """Tell whether others than a candidate and its refuge are on trial, or serve, and nothing grave is known of them.
+    """Tell whether versions besides a candidate and its refuge are on trial or serve, with nothing grave known of them.
 
-    Then a rollback keeps the candidate out, and leaves them what they have.
+    Then a rollback only keeps the candidate out, and leaves the others their traffic.
     """
     awaited = {name for name, other in model.releases.items() if other.phase == "rolling_out"}
     serve = {name for name in model.served.keys() - {OTHER} if share_of(model, at, name)}

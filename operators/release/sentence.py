@@ -17,7 +17,7 @@ SENTENCE_MAX = 800  # Characters.
 REASON_MAX = 300
 FOUND_MAX = 2  # Findings that are named.
 
-LEFT = "{who} is left as it is, {by}"  # What a rule asks for cannot be done, or should not be.
+LEFT = "{who} is left as it is, {by}"  # Said where what a rule asks for cannot, or should not, be done.
 UNSURE = "Nobody can tell yet whether withdrawing {who} has helped"
 COMMAND_RULES = ("release", "override")  # Rules that are commands: their reason says it.
 INPUTS = {

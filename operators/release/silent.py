@@ -11,7 +11,7 @@ from operators.wire.control import ControlEvent, Evidence, Severity
 from operators.wire.events import EPOCH, MILLISECOND
 from operators.wire.mirrored import is_mirrored
 
-SILENT_MS = 300_000  # A candidate may pause for so long.
+SILENT_MS = 300_000  # A candidate may be without requests for so long.
 ALPHA = 1e-6  # The chance of so many requests without one of its own, if it had its share of them.
 RUNBOOK = "infra/runbooks/traffic-split.md"
 

@@ -1,4 +1,4 @@
-"""Which models a pane says nothing of, and changes nothing of but counts: nearly all.
+"""Models for which a pane changes nothing but counts, and writes nothing: nearly all.
 
 What `controller.py` does with every pane is left out for these, but for what is counted of their traffic and of their
 releases (`under_way.py`). Each condition here stands for what there could do something without a command or a verdict;

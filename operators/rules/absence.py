@@ -40,7 +40,7 @@ class Absence(Rule, frozen=True, kw_only=True):
 class AbsenceEvaluator:
     """Keeps by slot the last pane with events: feedback alone is no traffic."""
 
-    _until: int | None = None  # The pane in which a series becomes stale; None: nobody has looked since the last step.
+    _until: int | None = None  # The pane in which a series becomes stale; None: not worked out since the last step.
 
     def __init__(self, rule: Absence, policy: Policy) -> None:
         self.rule = rule
@@ -58,7 +58,7 @@ class AbsenceEvaluator:
         kept = self._series_state.kept
         if kept["member"][slot] and kept["asked"][slot] <= pane:
             kept["asked"][slot] = kept["seen"][slot] = pane
-            if kept["word"][slot] == STALE:  # Here, while events of it came in elsewhere: nobody was told.
+            if kept["word"][slot] == STALE:  # It became stale here while its events came in elsewhere: nobody was told.
                 kept["word"][slot] = INSUFFICIENT
             self._until = None
 

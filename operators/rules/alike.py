@@ -1,7 +1,7 @@
-"""Rules that look at the same sums of the same series, and differ in their limits alone, are stepped in one pass.
+"""Rules that look at the same sums of the same series and differ only in their limits are stepped in one pass.
 
-What each keeps of its series is then a row of one array, and their windows are one; who asks a rule by itself, or saves
-it, sees no difference. A hundred targets of one SLI cost little more than one.
+What each keeps of its series is then a row of one array, and they share their windows; a rule that is asked or saved by
+itself looks as ever. A hundred targets of one SLI cost little more than one.
 """
 
 from collections.abc import Hashable, Sequence

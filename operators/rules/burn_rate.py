@@ -43,7 +43,7 @@ class BurnRateEvaluator(HeldToTargets):
 
     # The slots of which an empty pane may change something, as sums are: None where that may be any.
     _open: Ints | None = None
-    still: bool | None = False  # Whether an empty pane would change nothing, as sums are; None: nobody has looked.
+    still: bool | None = False  # Whether an empty pane would change nothing, with these sums; None: not worked out yet.
 
     def __init__(self, rule: BurnRate, policy: Policy) -> None:
         self.rule = rule

@@ -37,7 +37,7 @@ from operators.wire.control import Affected, Word
 
 # One blip multiplies an E-value by this at most: 60, for an alpha of 1 / 60, is beyond 2.5 ** 4, so it takes five.
 BLIP_CAP = 2.5
-WINDOW_MS_MAX = HOUR_MS  # Of what is compared together, where there is little traffic.
+WINDOW_MS_MAX = HOUR_MS  # The longest window whose events are compared together, where there is little traffic.
 Slices = Mapping[str, Mapping[str, str]]  # By their texts: dimension -> value.
 
 
@@ -88,7 +88,7 @@ class CanaryState:
         self._derive()
 
     def _compare(self, policy: Policy) -> None:
-        """Find what the rule compares: SLIs, limits of measures, slices."""
+        """Derive what the rule compares: SLIs, limits of measures, slices."""
         rule = self.rule
         self.limits = limits_of(rule, policy)
         self.columns = columns(rule)
@@ -126,7 +126,7 @@ class CanaryState:
             each.log_cap = math.log(cap_of(self.rule))
 
     def _derive(self) -> None:
-        """Begin what is found from the rest, where it is asked for, and not saved."""
+        """Begin what is derived from the rest when it is needed, and is not saved."""
         self.releases: list[Comparison] | None = None  # Of the last pane.
         self.live: Set[Comparison] | None = None  # The releases that anything is kept of; None where nobody knows.
         self.gathered = GatheredValues()

@@ -79,12 +79,12 @@ def _shares(canary: CanaryState, counts: PaneCounts, pooled: PooledStrata, row: 
 def _add_each(
     canary: CanaryState, counts: PaneCounts, names: Sequence[SliceSeries], releases: Sequence[Comparison]
 ) -> Shares:
-    """Add the same release by release, and less what comes again and again of chains."""
+    """Do the same release by release, leaving out chains that come again and again."""
     shares: dict[Comparison, list[float]] = {}
     by_event, chains = canary.by_event, counts.chains
-    if chains is not None:  # But those of labels.
+    if chains is not None:  # All but chains of labels.
         chains = chains.some((chains.classes[:, by_event] != NOT_MEANT).any(axis=1))
-    # Of each row all events, and those that count where every chain does once.
+    # All events of each row, and those that count when each chain counts once.
     every = counts.slis[:, by_event, :COMPARED].sum(axis=(1, 2)).tolist()
     once = counts.units[:, by_event].sum(axis=(1, 2)).tolist()
     came = np.zeros((len(counts.slots), canary.columns, 2), np.int64)

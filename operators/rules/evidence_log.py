@@ -45,7 +45,7 @@ class EvidenceLog:
         self.strata: dict[Comparison, int] = {}
 
     def begun_anew(self, known: Collection[Process]) -> list[Process]:
-        """Return processes of which something was stored, and that know nothing any more."""
+        """Return processes of which something was stored, and which hold no evidence any more."""
         gone = [process for process, each in self.shown.items() if each != NOTHING and process not in known]
         for process in gone:
             self.shown[process] = NOTHING

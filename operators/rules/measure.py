@@ -72,7 +72,7 @@ def _per(rule: MeasureRule, policy: Policy) -> tuple[int, int]:
 class MeasureEvaluator:
     """Keeps by slot how long a value has been beyond its limit. Its windows are the policy's, of versions alone."""
 
-    _ok: bool | None = None  # Whether a series is OK; None: nobody has looked since the last step.
+    _ok: bool | None = None  # Whether any series is OK; None: not worked out since the last step.
 
     def __init__(self, rule: MeasureRule, policy: Policy) -> None:
         self.rule = rule
@@ -167,7 +167,7 @@ class MeasureEvaluator:
         self._ended = n, value, bounds = self._by_slot(window, len(kept))
         if window is None and not kept["word"].any():
             self._lately = {}
-            return []  # Without values nothing is counted, and nothing is said of what nothing was said of.
+            return []  # Without values nothing is counted, and series without a word stay without one.
         enough = n >= self.rule.n_min
         beyond = enough & self._beyond(value, value)
         surely = beyond & self._beyond(bounds[:, 0], bounds[:, 1])
@@ -277,7 +277,7 @@ def _check_per(rule: MeasureRule, place: TablePlace) -> None:
 
 
 def _named(rule: MeasureRule) -> str:
-    """Return what is judged, in words."""
+    """Return in words the statistic that is judged."""
     of = {"per_success": f"per {rule.success} request", "per_kpi": f"per {rule.kpi}"}.get(rule.statistic)
     return f"{rule.statistic} of {rule.measure}" if of is None else f"{rule.measure} {of}"
 

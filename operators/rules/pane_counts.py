@@ -142,12 +142,12 @@ class Roster:
         self.by_slot, self.slis, self.scored = new.by_slot, new.slis, new.scored
 
     def only(self, slots: Ints) -> None:
-        """Keep these series, which get slots 0, 1, ...; whoever keeps something by slot must do the same."""
+        """Keep these series, which get slots 0, 1, ...; all who keep state by slot must do the same."""
         self.slots = self.slots.only(slots.tolist())
         self._seen = self._seen[slots]
 
     def __getstate__(self) -> dict[str, Any]:
-        """The names only where somebody keeps something by slot: thousands of names are much to save."""
+        """The names, but only where a rule keeps state by slot: thousands of names are a lot to save."""
         return {"slots": self.slots if self.by_slot else self.slots.only(()), "slis": self.slis}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -162,7 +162,7 @@ class Roster:
         return slot
 
     def _note(self, pane: int, slots: Ints) -> None:
-        """Note what came in for which series in a pane."""
+        """Note which series had events in a pane."""
         self._grow()
         self._seen[slots] = self.pane = pane
 

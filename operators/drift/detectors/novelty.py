@@ -1,4 +1,4 @@
-"""Is the level that a series has now one that it did not have lately?
+"""Is the present level of a series one that it did not have lately?
 
 A detector says that a mean has changed, and is right: levels of real series change all the time, and come back. What
 somebody should hear of is a level that is new. So the mean of the last hours, one to a week of them, is held against
@@ -29,7 +29,7 @@ STANDS = 0.5
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a block is from those before, signed, and by how much at most it would be no news; in the hours' unit."""
+    """How far a block is from those before, signed, and the largest move that would be no news; in the hours' unit."""
 
     size: float
     limit: float
