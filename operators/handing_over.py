@@ -120,7 +120,7 @@ def _commands(policy: Policy, panes: Saved) -> Moved:
 
 
 def _closed_ms(policy: Policy, panes: Saved) -> int:
-    """Return when the last pane ends that closed, Unix ms: what is known of any model is of before."""
+    """Return when the last pane that closed ended [Unix ms]: all that is known of any model is earlier."""
     return max(((each.closed + 1) * pane_ms for _, each, pane_ms in _saved_panes(policy, panes)), default=0)
 
 

@@ -16,7 +16,7 @@ def require_topics(where: Settings) -> None:
 
 
 def send(where: Settings, folder: Path, stop: Stop) -> None:
-    """Send what was judged, with the time of now: at that of its request, days ago, it would be too late.
+    """Send what was judged, stamped with the present time: stamped with its request's, days ago, it would be too late.
 
     OSError or KafkaFailure; what was sent then stays sent.
     """

@@ -35,7 +35,7 @@ class FileReader:
     """
 
     at_end = False  # It says that it has ended instead.
-    messages_max = sys.maxsize  # Handed on at once; whoever reads may want fewer.
+    messages_max = sys.maxsize  # Messages handed on at once; the caller may want fewer.
 
     def __init__(self, path: Path, line_bytes_max: int, received_ms: int, advanced: Advanced) -> None:
         self._path = path

@@ -57,8 +57,8 @@ def _others_by_chance(expectation: Expectation, summary: Summary) -> bool:
     """Tell whether a number that was always the same in the reference may have been others as often as in the window.
 
     As likely in both, none of k others in both together are among the m numbers of the reference, and not among the n
-    of the window, with a chance of at most (n / (n + m)) ** k, which is to be above that of `sigmas`: of a flag that 60
-    rows did not have nobody knows that it is never there. Profiles of before have no bin for it alone.
+    of the window, with a chance of at most (n / (n + m)) ** k, which is to be above that of `sigmas`: that 60 rows lack
+    a flag does not prove that it is never there. Older profiles have no bin for such a number alone.
     """
     reference, moments = expectation.reference, expectation.range_of or expectation.reference.moments
     if moments is None or reference.cardinality != 1 or not reference.edges or not summary.n:

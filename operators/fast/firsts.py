@@ -31,7 +31,7 @@ def keep_time(time: int, group: int, least: Ints) -> None:
 def find_first(marked: NDArray[np.bool_], groups: Ints, times: Ints, least: Ints, rows: Ints) -> int:
     """Write which marked rows have one of the first times of their group, in order; return how many.
 
-    `least` (groups, times) has those of before, the largest number where there are none yet.
+    `least` (groups, times) has the earlier ones, the largest number where there are none yet.
     """
     for row in range(len(marked)):
         if marked[row]:

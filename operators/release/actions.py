@@ -51,8 +51,9 @@ def act(
 def verdicts_in_force(model: Model, at: PaneContext, release: ReleaseState, rule: Rule) -> dict[str, Verdict]:
     """Return by place the BAD verdicts of a rule on a candidate that count against this release.
 
-    A verdict of before the release began (or began anew) rests on older events. It counts only if the candidate serves
-    and it is still BAD when the release is older than the rule's window: a version that is well would be OK by then.
+    A verdict from before the release began (or began anew) rests on older events. It counts only if the candidate
+    serves and it is still BAD when the release is older than the rule's window: a version that is well would be OK by
+    then.
     """
     known = model.bad.get((rule.name, release.candidate))
     if not known or isinstance(rule, ReleaseRule) or not release.is_actionable:

@@ -1,6 +1,6 @@
 """What time alone brings to a model of which nothing comes in: the pane is known beforehand, so none between is needed.
 
-A release is forgotten `known` after its candidate served last; a verdict of before a release began counts against it
+A release is forgotten `known` after its candidate served last; a verdict from before a release began counts against it
 once it has outlasted its window; what waits for the end of a cool-down is done then. Without these panes it would
 happen with the next item of any model of the shard, and so depend on which models share one.
 """
@@ -33,7 +33,7 @@ def _panes(model: Model, policy: Policy) -> Iterator[int]:
 
 
 def _outlasting(model: Model, policy: Policy, release: ReleaseState) -> Iterator[int]:
-    """Yield when verdicts of before a release begin to count against it (`actions.verdicts_in_force`)."""
+    """Yield when verdicts from before a release begin to count against it (`actions.verdicts_in_force`)."""
     for rule in policy.rules:
         if not isinstance(rule, ReleaseRule):
             for verdict in model.bad.get((rule.name, release.candidate), {}).values():
@@ -42,5 +42,5 @@ def _outlasting(model: Model, policy: Policy, release: ReleaseState) -> Iterator
 
 
 def outlasts_ms(verdict: Verdict, lasting_ms: int) -> int:
-    """Return how long after a release began a verdict of before says something of it: its window, and then some."""
+    """Return how long after a release began an earlier verdict says something of it: its window, and then some."""
     return (verdict.evidence.window_ms or 0) + lasting_ms

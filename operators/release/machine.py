@@ -99,7 +99,7 @@ def describe(release: ReleaseState, declared: Release) -> None:
 
 
 def make_way(model: Model, declared: Release) -> list[str]:
-    """Let traffic go to a candidate: lift a pin on another version, give it its share; return what is said of it."""
+    """Let traffic go to a candidate: lift a pin on another version, give it its share; return the words for this."""
     words = []
     if model.writer.pin not in (None, declared.candidate):
         words.append(lift(model, f"the release of {declared.candidate}"))
@@ -107,7 +107,7 @@ def make_way(model: Model, declared: Release) -> list[str]:
 
 
 def restart(model: Model, at: PaneContext, release: ReleaseState, since: int) -> None:
-    """Compare anew from a pane on: what canary rules found before does not stand."""
+    """Compare anew from a pane on: what canary rules found before no longer counts."""
     release.since = since
     release.attempt += 1
     if isinstance(release.state, RollingOut | Promoted):
@@ -145,13 +145,13 @@ def let_run(model: Model, version: str) -> list[str]:
     elif step(model.phase_of(version), "overridden") is None:
         raise LookupError(f"overridden in {model.phase_of(version)}")
     model.overridden.add(version)
-    # While traffic is held on one version no other runs.
+    # While traffic is pinned to one version no other runs.
     words = [] if model.writer.pin in (None, version) else [lift(model, "this")]
     return [*words, *by_own_weights(model, version)]
 
 
 def revoke(model: Model, at: PaneContext, version: str) -> ReleaseState:
-    """Let the rules act on a version again: it is judged anew, as what came before was allowed."""
+    """Let the rules act on a version again: it is judged anew, as what it did before was allowed."""
     release = model.releases.get(version)
     if release is None or not release.baseline:
         anew = unreleased(version, at.pane)

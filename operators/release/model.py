@@ -50,12 +50,11 @@ class CanaryFinding(msgspec.Struct, frozen=True, kw_only=True):
 class PaneContext(msgspec.Struct, frozen=True, kw_only=True):
     """The pane that has closed. `requests` by version, and `copies` of requests (`operators/wire/mirrored.py`) apart.
 
-    `current` gives the word of a rule on a version and slice, and the evidence of now (`rules/current.py`); `above` how
-    many values of a version, slice and measure are in histogram buckets up to one, and above it; `shift` how those
-    of a baseline have moved since a minute, by a rule, candidate and measure (`CanaryEvaluator.shift`).
-    `slis` gives (S, 3) of a version and slice, None without any; `producers` (S, 3) of a version by producer, where the
-    policy names what a producer is. `errors` are requests by version and error type, `samples` some of each version, in
-    no order.
+    `current` gives the word of a rule on a version and slice, and the present evidence (`rules/current.py`); `above`
+    how many values of a version, slice and measure are in histogram buckets up to one, and above it; `shift` how those
+    of a baseline have moved since a minute, by a rule, candidate and measure (`CanaryEvaluator.shift`). `slis` gives
+    (S, 3) of a version and slice, None without any; `producers` (S, 3) of a version by producer, where the policy names
+    what a producer is. `errors` are requests by version and error type, `samples` some of each version, in no order.
     """
 
     policy: Policy

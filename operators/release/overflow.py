@@ -19,7 +19,7 @@ WORDS: dict[Kind, str] = {
 
 
 def tell_overflow(model: Model, at: PaneContext, folded: Sequence[Folded]) -> list[ControlEvent]:
-    """Take what of a model was beyond a limit in a pane; tell when that begins and when it is over."""
+    """Take what was beyond a limit of a model in a pane; return alerts when that begins and when it ends."""
     events = []
     for each in folded:
         before = model.overflow.get(each.kind)

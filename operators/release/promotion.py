@@ -19,7 +19,7 @@ SPLIT = "traffic-split"  # What the check of the traffic split is called where a
 
 
 def check_split(model: Model, at: PaneContext) -> list[ControlEvent]:
-    """Compare the traffic of the arms with what the release declared; a mismatch is told, and holds while it lasts.
+    """Compare the traffic of the arms with what the release declared; a mismatch alerts, and holds while it lasts.
 
     Traffic counts from the pane after the one in which the candidate first serves its declared share, which is part of
     the old one, and after the policy's `warm_up`, in which gateways take the share over.

@@ -10,12 +10,12 @@ from operators.wire.control import Affected
 
 
 def renewed(at: PaneContext, rule: str, version: str, slices: Sequence[Affected]) -> tuple[Affected, ...]:
-    """Return slices with the evidence of now, as far as the rule has any."""
+    """Return slices with the present evidence, as far as the rule has any."""
     return tuple(_renewed(at, rule, version, each) for each in slices)
 
 
 def _renewed(at: PaneContext, rule: str, version: str, affected: Affected) -> Affected:
-    # What was compared with the past has no rule's numbers of now.
+    # What was compared with the past has no present numbers of a rule.
     if affected.verdict not in ("BAD", "STALE") or affected.evidence.historical:
         return affected
     _, evidence = at.current(rule, version, affected.slice, compared_of(affected))

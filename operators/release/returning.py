@@ -44,7 +44,7 @@ def watch(model: Model, at: PaneContext) -> list[ControlEvent]:
 
 
 def _has_left(state: Withdrawn) -> bool:
-    """Tell whether a version that serves is to be heard of anew: it had left, or nobody could tell."""
+    """Tell whether people must hear again of a version that serves: it had left, or nobody could tell."""
     return state.traffic.loose if isinstance(state.traffic, Leaving) else True
 
 
@@ -70,7 +70,7 @@ def _withdraw_again(
     reason = f"{release.candidate} was withdrawn and serves: {excess.requests} of {excess.total} requests of late"
     reason += "; the pin that was lifted by hand stays lifted" if lifted else ""
     fields = {"reason": reason, "evidence": _evidence(at, excess), "runbook": state.cause.runbook}
-    severity: Severity = "ticket" if lifted else "page"  # Somebody has just looked at it.
+    severity: Severity = "ticket" if lifted else "page"  # Somebody has just looked into it.
     return model.say(kind, at, release.candidate, state.cause.rule, severity, release, **fields)
 
 

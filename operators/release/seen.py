@@ -16,7 +16,7 @@ class Seen(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, part: Partial | None) -> "Seen":
-        """Return what a pane shows."""
+        """Return the errors and samples that a pane shows."""
         seen = cls(errors={}, samples={})
         if part is None:
             return seen

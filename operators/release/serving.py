@@ -30,5 +30,5 @@ def attend(model: Model, at: PaneContext) -> None:
 
 
 def acts(rule: Rule) -> bool:
-    """Tell whether a rule does something to a version by itself, not by comparing two."""
+    """Tell whether a rule acts on a version on its own, without comparing two."""
     return not isinstance(rule, ReleaseRule) and rule.action in ACTS

@@ -19,14 +19,14 @@ ALPHA = 0.01
 
 
 def forget_harm(model: Model) -> None:
-    """Begin anew: what was found before somebody decided is no news."""
+    """Begin anew: what was found before somebody lifted the pin is no news."""
     for release in model.releases.values():
         if isinstance(release.state, Withdrawn):
             release.state.again = None
 
 
 def harm_anew(model: Model, at: PaneContext, release: ReleaseState, state: Withdrawn) -> Evidence | None:
-    """Return what a withdrawn version is found to do since the pin was lifted, None where nothing is."""
+    """Return the harm that a withdrawn version is found to do since the pin was lifted, None where there is none."""
     if model.unpinned is None or not at.requests.get(release.candidate):
         return None
     cause = state.cause

@@ -1,4 +1,4 @@
-"""Releases of versions that have never served: an alert at once, and dropped if they do not serve within `known`.
+"""Releases of versions that have never served: an alert at once; they are dropped if they do not serve within `known`.
 
 At most `WAITING_MAX` of a model wait so: of more, the oldest are dropped.
 """

@@ -7,7 +7,7 @@ from operators.window.widening import replaced
 
 
 def reslice(model: Model, places: Sequence[int | None]) -> None:
-    """Keep the slices of requests by the dimensions of now, each with the place it had, None where it is new."""
+    """Keep the slices of requests by the present dimensions, each with the place it had, None where it is new."""
     for release in model.releases.values():
         release.requests = tuple(replaced(sample, places) for sample in release.requests)
 

@@ -149,7 +149,7 @@ class CanaryState:
         return mine or self.served
 
     def followed(self, releases: Sequence[Comparison]) -> list[Comparison]:
-        """Return the releases that are compared; while they stay the same, as the objects they were: sooner found."""
+        """Return the releases that are compared; while they stay the same, as the very same objects: faster to find."""
         if self.releases != releases:
             self.releases = list(releases)
             self.forget(set(releases))

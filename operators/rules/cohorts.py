@@ -150,7 +150,7 @@ class Cohorts(msgspec.Struct, kw_only=True):
         return blocks
 
     def _late(self, pane: int) -> list[Block]:
-        """Return those at twice the age, but for those of before the age was believed and others were thrown away."""
+        """Return those at twice the age, except from before the age was believed, when the others were thrown away."""
         blocks = []
         for key in sorted(self.later.keys() | self.requests.keys()):
             begins, ends, stretch = self._span(*key)

@@ -129,7 +129,7 @@ def _thin_cohorts(canary: CanaryState, served: Served, share: float, pane: int) 
 
 
 def _too_soon(canary: CanaryState, release: Comparison, pane: int) -> list[int]:
-    """Return the SLIs by cohorts whose requests of now were made before the comparison began, or in a cold pane."""
+    """Return the SLIs by cohorts whose requests in this pane are from before the comparison, or from a cold pane."""
     cold = canary.cold.get(release, ())
     return [sli for sli, wait in canary.waits.items() if pane - wait < release.begins or pane - wait in cold]
 

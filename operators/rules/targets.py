@@ -46,7 +46,7 @@ class HasTargets(Protocol):
 
 
 class HeldToTargets:
-    """An evaluator of a rule that may take targets from releases: `_declared` are those of now."""
+    """An evaluator of a rule that may take targets from releases: `_declared` are the present ones."""
 
     rule: Any
     _declared: Declared = MappingProxyType({})

@@ -16,7 +16,7 @@ from operators.arrays import Floats, Ints
 Flags = NDArray[np.bool_]
 # One failure is no proof, not even where it is the first event of a series and its target is 99.9 %.
 FAILURES_MIN = 2
-FEW = 16  # Numbers that are looked at one by one sooner than at once.
+FEW = 16  # So few numbers are faster looked at one by one than at once.
 NEVER_ENOUGH = 2**62  # Events: no window has so many.
 
 

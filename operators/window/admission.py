@@ -17,7 +17,7 @@ from operators.window.limits import Limits
 from operators.window.partial import Partial
 from operators.window.watermark import NEVER
 
-FEW = 8  # Rows of a pane that are looked at one by one, as is sooner done than in arrays.
+FEW = 8  # So few rows of a pane are faster looked at one by one than in arrays.
 
 
 class Admission:
@@ -25,7 +25,7 @@ class Admission:
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._halving = NEVER  # The number of halvings as of which events are noted.
+        self._halving = NEVER  # The number of the halving as of which the noted events count.
         self._begin(LeafIndex())
 
     def fold(

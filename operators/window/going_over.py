@@ -1,4 +1,4 @@
-"""Panes of a shard that were of another length when it was saved: they are left, and those of now begin."""
+"""Panes of a shard that had another length when it was saved: they are left, and panes of the present length begin."""
 
 import msgspec
 
@@ -14,7 +14,7 @@ from operators.window.watermark import NEVER
 
 
 class PanesOfAnyLength(Panes):
-    """Panes that go on from panes of any length: those of another one are left at the first input."""
+    """Panes that continue from saved panes of any length: those of another length are left at the first input."""
 
     def __init__(self, policy: Policy, saved: SavedPanes | None = None, had: CountColumns | None = None) -> None:
         self._now = policy  # While panes of another length are still to be left, `policy` has theirs.

@@ -15,8 +15,8 @@ Key = tuple[str, ...]
 class LabelCells:
     """State by key: counts (2 * CELLS,) of wrong labels by cell, then of right ones; `seen`: its last label [Unix ms].
 
-    What scores were worth long ago says nothing of now, so a key of which no label comes any more is forgotten. Memory:
-    800 bytes a key.
+    What scores were worth long ago says nothing of today, so a key without new labels is forgotten. Memory: 800 bytes a
+    key.
     """
 
     def __init__(self) -> None:

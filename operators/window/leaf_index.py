@@ -17,7 +17,7 @@ from operators.window.picked import Picked
 
 UNKNOWN = -1
 FEW = 8  # So many times as many series as rows: these are sorted rather than series looked through.
-ONE_BY_ONE = 8  # So few series are as soon looked at as their numbers.
+ONE_BY_ONE = 8  # So few series are looked at as fast as their numbers.
 LEAVES_PANES = 360  # For so long the finest series keep their numbers.
 
 

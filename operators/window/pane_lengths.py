@@ -44,7 +44,7 @@ class PaneLengths(NamedTuple):
         return self.before == self.now
 
     def pane(self, pane: int) -> int:
-        """Return the number of the pane of now in which a pane of before begins.
+        """Return the number of the pane of length `now` in which one of length `before` begins.
 
         >>> [PaneLengths(10_000, 60_000).pane(pane) for pane in (0, 5, 6, NEVER)] == [0, 0, 1, NEVER]
         True
@@ -52,7 +52,7 @@ class PaneLengths(NamedTuple):
         return pane if pane in (NEVER, END) else pane * self.before // self.now
 
     def after(self, pane: int) -> int:
-        """Return the number of the first pane of now that begins with one of before, and after `pane` of before.
+        """Return the number of the first present pane that begins with an earlier one, after the earlier `pane`.
 
         >>> PaneLengths(10_000, 60_000).after(5), PaneLengths(60_000, 10_000).after(5), PaneLengths(4, 6).after(0)
         (1, 36, 2)

@@ -32,7 +32,7 @@ class PaneReplay(msgspec.Struct, frozen=True, kw_only=True):
     on_time: bytes
 
 
-# The number of a closed pane, what came in on time under it, packed, and its length [ms] if it is of before.
+# The number of a closed pane, what came in on time under it, packed, and its length [ms] if that was another one.
 Held = tuple[int, bytes] | tuple[int, bytes, int]
 
 
@@ -70,7 +70,7 @@ class PaneStore:
     def __init__(self, held: Held | None, kept: KeptBytes | None = None) -> None:
         self._kept = kept or BytesInMemory()
         self.pane: int | None = None
-        self._before_ms: int | None = None  # How long its pane is, if it is of before.
+        self._before_ms: int | None = None  # How long its pane is, if that is another length than the present one.
         if held is not None:
             self.pane = held[0]
             self._before_ms = held[2] if len(held) == 3 else None

@@ -1,4 +1,4 @@
-"""Watched fields of counts that were saved while a policy watched others: each goes on in its place of now.
+"""Watched fields of counts that were saved while a policy watched others: each moves to its present place.
 
 What is counted of a field under a model and a profile is the same whatever else is watched. A field that is new has
 nothing in what was saved; what the first panes have of it before their shard counted it in full is left out.
@@ -32,7 +32,7 @@ class Moves(NamedTuple):
 
 
 def moves(before: Sequence[WatchedColumn], now: Sequence[WatchedColumn]) -> Moves:
-    """Return where the fields of now were.
+    """Return where the present fields were.
 
     >>> age, amount = (WatchedColumn(name, None, "p", 2) for name in ("features.age", "features.amount"))
     >>> [each.tolist() for each in moves([age], [amount, age])]
@@ -57,7 +57,7 @@ def moved_columns(values: NDArray[Any], places: Ints, fill: float = 0) -> NDArra
 
 
 def rewatched(part: Partial, before: Sequence[WatchedColumn], now: Sequence[WatchedColumn]) -> Partial:
-    """Return a partial that was counted while other fields were watched as one of now."""
+    """Return a partial that was counted while other fields were watched, laid out for the present ones."""
     if tuple(before) == tuple(now):
         return part
     to = moves(before, now)

@@ -63,7 +63,7 @@ def widened(part: Partial, policy: Policy, had: CountColumns | None = None) -> P
 
 
 def resliced(part: Partial, before: Sequence[str], now: Sequence[str]) -> Partial:
-    """Return a partial whose series had values of other dimensions with those of now, added up over those gone."""
+    """Return a partial whose series had other dimensions with the present ones, added up over those that are gone."""
     if tuple(before) == tuple(now):
         return part
     places = dimension_places(before, now)
@@ -76,7 +76,7 @@ def resliced(part: Partial, before: Sequence[str], now: Sequence[str]) -> Partia
 
 
 def dimension_places(before: Sequence[str], now: Sequence[str]) -> list[int | None]:
-    """Return where each slice dimension of now stood, None where it did not.
+    """Return where each present slice dimension stood, None where it is new.
 
     >>> dimension_places(["region", "segment"], ["segment", "team"])
     [1, None]
@@ -85,7 +85,7 @@ def dimension_places(before: Sequence[str], now: Sequence[str]) -> list[int | No
 
 
 def replaced(sample: Sample, places: Sequence[int | None]) -> Sample:
-    """Return a request with the slice that it is of by the dimensions of now."""
+    """Return a request with the slice that it is of by the present dimensions."""
     known = len(sample.values)
     values = ["" if place is None or place >= known else sample.values[place] for place in places]
     return sample._replace(values=tuple(values)) if known else sample

@@ -1,7 +1,7 @@
 """Columns of few distinct values as Arrow: what a value is in Arrow is worked out once, and only for those that occur.
 
-The names of series come again in every table of a pane and in every window: for a few thousand series they cost more
-than the numbers beside them.
+The names of series recur in every table of a pane and in every window: for a few thousand series they cost more than
+the numbers beside them.
 """
 
 from collections import OrderedDict

@@ -69,7 +69,7 @@ class RowTexts(Sequence[bytes]):
         return row_text(self._table.slice(which, 1).to_pylist(maps_as_pydicts="lossy")[0])
 
     def all(self) -> list[bytes]:
-        """Return all rows, sooner than one by one."""
+        """Return all rows, faster than one by one."""
         return [row_text(row) for row in self._table.to_pylist(maps_as_pydicts="lossy")]
 
 
