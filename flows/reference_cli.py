@@ -56,11 +56,7 @@ def build_command(
     sample: given.Sample = SAMPLE,
 ) -> None:
     """Freeze how each field is distributed in some events and feedback."""
-    sources = [bool(files), store, requests]
-    if sources.count(True) != 1 or (not files and (feedback or embedding or residual)) or (data is not None and files):
-        raise WrongReference(
-            "needs one of: files, with --feedback, --embedding and --residual; --store or --requests, with --data"
-        )
+    _check_sources(files, store, requests, data, of_files=bool(feedback or embedding or residual))
     if category and (like is not None or not files):
         raise WrongReference("--category: only with files, and without --like, whose fields are what they are there")
     if residual and like is not None:
@@ -91,6 +87,15 @@ def build_command(
         made = profile_of_store if store else profile_of_requests
         profile, counted = made(settings.store(settings.load(), data), wanted, options)
     _write(profile, counted, out)
+
+
+def _check_sources(files: list[Path] | None, store: bool, requests: bool, data: Path | None, *, of_files: bool) -> None:
+    """Refuse anything but one source with its own options; some given are `of_files` alone. WrongReference."""
+    is_one = [bool(files), store, requests].count(True) == 1
+    if not is_one or (not files and of_files) or (data is not None and files):
+        raise WrongReference(
+            "needs one of: files, with --feedback, --embedding and --residual; --store or --requests, with --data"
+        )
 
 
 def _write(profile: Profile, counted: Counted, out: Path) -> None:

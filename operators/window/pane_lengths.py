@@ -52,7 +52,7 @@ class PaneLengths(NamedTuple):
         return pane if pane in (NEVER, END) else pane * self.before // self.now
 
     def after(self, pane: int) -> int:
-        """Return the number of the first present pane that begins with an earlier one, after the earlier `pane`.
+        """Return the first pane of length `now` that begins where one of length `before` does, after that `pane`.
 
         >>> PaneLengths(10_000, 60_000).after(5), PaneLengths(60_000, 10_000).after(5), PaneLengths(4, 6).after(0)
         (1, 36, 2)
