@@ -19,6 +19,7 @@ from flows.reference.files import profile_of
 from flows.reference.items import Counted, Wanted, WrongReference
 from flows.reference.options import BINS, SAMPLE, Options
 from flows.reference.store import profile_of_requests, profile_of_store
+from operators.profiles.by_slice import sliced_by
 from operators.profiles.embedding import CLUSTERS
 from operators.profiles.local_time import UTC, known_zone
 from operators.profiles.merging import NotMergeable, merged
@@ -76,7 +77,7 @@ def build_command(
         sample=sample,
         residual=residual,
         by_hour=not whole,
-        by=tuple(tuple(each.split(",")) for each in by or ()),
+        by=tuple(tuple(each.split(",")) for each in by or ()) or sliced_by(known),
         timezone=_zone(timezone, known),
         categories=tuple(category or ()),
     )
@@ -184,7 +185,7 @@ def _most(field: Field) -> str:
     """Return the fullest bins of a field, with their share of what is present."""
     own = field.counts[: field.missing]
     fullest = sorted(range(len(own)), key=lambda bin_: -own[bin_])[:TOP]
-    return ", ".join(f"{_label(field, bin_)} {own[bin_] / sum(own):.0%}" for bin_ in fullest)
+    return ", ".join(f"{_label(field, bin_)} {own[bin_] / max(sum(own), 1):.0%}" for bin_ in fullest)
 
 
 def _label(field: Field, bin_: int) -> str:

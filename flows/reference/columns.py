@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 
-from flows.reference.items import Items, WrongReference
+from flows.reference.items import Counted, Items, WrongReference
 from operators.arrays import Ints
 from operators.ingest.own_dimensions import slices_of
 from operators.ingest.watched import ValueReader
@@ -13,7 +13,7 @@ from operators.policy.watched import is_watchable
 from operators.profiles.binning import Value, is_value
 from operators.profiles.by_slice import SliceTexts
 from operators.profiles.listed import COUNTED
-from operators.profiles.profile import Profile
+from operators.profiles.profile import RESIDUAL, Profile
 from operators.spans import HOUR_MS, WEEK_MS
 from operators.window.series_index import slice_text
 from operators.wire.events import UNUSABLE, Event, Feedback, ms_of
@@ -22,23 +22,39 @@ FIELDS_MAX = 1_000  # More are most likely names that carry values.
 Columns = Mapping[str, Sequence[Value]]
 
 
-def columns_of(items: Items, fields: Sequence[str]) -> Columns:
+def columns_of(items: Items, fields: Sequence[str], known: Collection[str] = ()) -> Columns:
     """Return these fields, by default every one that can be watched and has a value, read as the job will read them.
 
-    WrongReference where a field is asked for that no item has, and where there are more than `FIELDS_MAX`.
+    With those that are `known` of events or feedback that came, also without a value. WrongReference where a field is
+    asked for that no item has, and where there are more than `FIELDS_MAX`.
     """
     columns: dict[str, Sequence[Value]] = {}
     reader = ValueReader(items.events)
-    for name in (*EVENT_FIELDS, "prediction", *_names(items.events)):
+    expected = [name for name in known if not name.startswith("feedback.") and name != RESIDUAL]
+    for name in dict.fromkeys((*EVENT_FIELDS, "prediction", *_names(items.events), *expected)):
         columns[name] = reader.values(name)
     for name in FEEDBACK_FIELDS:
         columns[name] = ValueReader([item for item in items.feedback if f"feedback.{item.kind}" == name]).values(name)
     some = {
-        name: values
-        for name, values in columns.items()
-        if any(value is not None and is_value(value) for value in values)
+        name: values for name, values in columns.items() if has_values(values) or (name in known and len(values) > 0)
     }
     return _chosen({name: values for name, values in some.items() if is_watchable(name)}, fields)
+
+
+def has_values(values: Sequence[Value]) -> bool:
+    return any(value is not None and is_value(value) for value in values)
+
+
+def note_absent(columns: Columns, counted: Counted, *, are_rows: bool) -> Columns:
+    """Return columns without those of no value that `are_rows` of a table or log; notes say so, or what they count as.
+
+    An event that lacks a feature says that it is missing. A table may have another choice of columns.
+    """
+    absent = [name for name, values in columns.items() if not has_values(values)]
+    for name in absent:
+        what = "left out: no row has a value" if are_rows else "no item has a value: it counts as missing"
+        counted.notes.append(f"{name}: {what}")
+    return {name: values for name, values in columns.items() if not (are_rows and name in absent)}
 
 
 def times_of(items: Items, columns: Columns, like: Profile | None, halved: Collection[str]) -> dict[str, Ints]:

@@ -44,7 +44,11 @@ Like = Annotated[
 ]
 By = Annotated[
     list[str] | None,
-    typer.Option("--by", help="Keep slices apart, such as region or region,segment as in the policy; repeatable."),
+    typer.Option(
+        "--by",
+        help="Keep slices apart, such as region or region,segment as in the policy; repeatable."
+        " Default: those of --like.",
+    ),
 ]
 Whole = Annotated[
     bool, typer.Option("--whole", help="Do not keep the hours of the week apart where there is a week of items.")

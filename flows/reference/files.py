@@ -10,12 +10,12 @@ import msgspec
 from msgspec import UNSET, UnsetType
 
 from flows.reference.centroids import centroids_of, nearest_counted
-from flows.reference.columns import Columns, columns_of, slices_by, times_of
+from flows.reference.columns import Columns, columns_of, has_values, note_absent, slices_by, times_of
 from flows.reference.doubts import check_like, check_texts, note_unlisted, note_unusable
 from flows.reference.items import Counted, Items, Progressed, Wanted, WrongReference, items_of, sampled
 from flows.reference.listed import counted_apart
 from flows.reference.options import Options
-from operators.connectors.tabular import is_typed
+from operators.connectors.tabular import is_table, is_typed
 from operators.profiles.build import build, build_like
 from operators.profiles.by_slice import by_slice
 from operators.profiles.design import with_design
@@ -23,23 +23,33 @@ from operators.profiles.profile import RESIDUAL, Components, Profile
 from operators.profiles.residual import components_of, cross_fitted, residuals
 from operators.profiles.seasons import by_hour, hours_of_week
 from operators.profiles.slice_hours import by_slice_and_hour
-from operators.wire.events import Event, Feedback
+from operators.wire.events import UNFAIR, Event, Feedback
 
 
 def profile_of(
-    events: Sequence[Path], feedback: Sequence[Path], wanted: Wanted, options: Options, progressed: Progressed
+    events: Sequence[Path],
+    feedback: Sequence[Path],
+    wanted: Wanted,
+    options: Options,
+    progressed: Progressed,
+    *,
+    logged: bool = False,
 ) -> tuple[Profile, Counted]:
-    """Return the profile of files. WrongReference; OSError if a file cannot be read."""
+    """Return the profile of files. WrongReference; OSError if a file cannot be read.
+
+    `logged`: they are of the request log, which has no features.
+    """
     for path in (*events, *feedback):
         path.open("rb").close()  # Better now than after an hour.
     counted = Counted()
     items = _sample(events, feedback, wanted, options, counted, progressed)
-    columns = columns_of(items, options.fields)
+    columns = columns_of(items, options.fields, () if options.like is None else options.like.fields)
     note_unusable(counted)
     if options.like is None:
         check_texts(columns, options.categories, counted, is_typed=all(map(is_typed, events)))
     else:
         check_like(columns, options.like)
+        columns = note_absent(columns, counted, are_rows=logged or all(map(is_table, events)))
     columns, components = _with_residual(columns, len(items.events), options)
     profile = _built(columns, items.events, options, components)
     halved: Collection[str] = ()
@@ -65,7 +75,7 @@ def _sample(
     if not counted.sampled:
         refused = f"; {counted.refused} were refused, the first as {counted.why}" if counted.refused else ""
         raise WrongReference(f"none of {counted.read} items fits: see --model, --version, --from and --until{refused}")
-    return Items(asked, answered)
+    return Items(asked, [item for item in answered if item.sample not in UNFAIR])
 
 
 def _with_parts(profile: Profile, columns: Columns, items: Items, options: Options, halved: Collection[str]) -> Profile:
@@ -113,12 +123,10 @@ def _built(columns: Columns, events: Sequence[Event], options: Options, componen
 
 def _alike(columns: Columns, events: Sequence[Event], like: Profile) -> Profile:
     """Return a profile in the bins of another one. WrongReference where they have nothing in common."""
-    try:
-        found = build_like(columns, like)
-    except ValueError as error:
-        raise WrongReference(f"--like: {error}") from error
+    found = build_like(columns, like)
     if like.embedding is not None:
         found = msgspec.structs.replace(found, embedding=nearest_counted(like.embedding, events))
-    if not found.fields and found.embedding is None:
-        raise WrongReference(f"--like: it has none of these fields: {', '.join(columns)}")
+    if not any(has_values(columns[name]) for name in found.fields) and found.embedding is None:
+        there = ", ".join(name for name, values in columns.items() if has_values(values)) or "none"
+        raise WrongReference(f"--like: no item has a value of its fields; there are {there}")
     return found

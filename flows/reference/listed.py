@@ -25,9 +25,8 @@ def counted_apart(profile: Profile, columns: Columns, counted: Counted) -> tuple
     some = {name: values[COUNTED] if name in lists else values for name, values in columns.items()}
     fields = dict(profile.fields)
     for name, listed in lists.items():
-        try:
-            field = build_like({name: some[name]}, Profile(fields={name: listed})).fields[name]
-        except ValueError:
+        field = build_like({name: some[name]}, Profile(fields={name: listed})).fields[name]
+        if not any(field.counts[: field.missing]):
             counted.notes.append(
                 f"{name}: left out: it has {fields[name].cardinality} values, and hardly one comes again"
             )

@@ -49,7 +49,7 @@ def profile_of_requests(url: str, wanted: Wanted, options: Options) -> tuple[Pro
     start, end = (_at(TS_MS_MIN if wanted.start is None else wanted.start), _at(wanted.end or TS_MS_MAX))
     with TemporaryDirectory(prefix="rollguard-reference-") as folder:
         files = files_of(url, start, end, Path(folder))
-        return profile_of(files["events"], files["feedback"], wanted, options, lambda name, count: None)
+        return profile_of(files["events"], files["feedback"], wanted, options, lambda name, count: None, logged=True)
 
 
 def _at(ms: int) -> datetime:

@@ -12,7 +12,7 @@ from flows.reference.items import Counted, WrongReference
 from flows.reference.options import Options
 from flows.reference.users import with_users
 from operators.arrays import Ints
-from operators.profiles.by_slice import dimensions_of
+from operators.profiles.by_slice import dimensions_of, sliced_by
 from operators.profiles.local_time import UTC
 from operators.profiles.merging import added_moments
 from operators.profiles.part_moments import added_parts
@@ -55,7 +55,7 @@ def profile_of_windows(
         if hourly and ended_ms > HOUR_MS:
             too_long.append(name)
         fields[name] = _field(known, found, by, options.timezone if hourly and ended_ms <= HOUR_MS else None)
-    _check(fields, clusters, like, by)
+    _check(fields, clusters, like, by, counted)
     if too_long:
         counted.notes.append(f"no hours of the week of {', '.join(too_long)}: their windows are not of an hour each")
     embedding = None if like.embedding is None or clusters is None else like.embedding
@@ -65,15 +65,21 @@ def profile_of_windows(
 
 
 def _check(
-    fields: Mapping[str, Field], clusters: tuple[int, ...] | None, like: Profile, by: Sequence[tuple[str, ...]]
+    fields: Mapping[str, Field],
+    clusters: tuple[int, ...] | None,
+    like: Profile,
+    by: Sequence[tuple[str, ...]],
+    counted: Counted,
 ) -> None:
+    """Raise WrongReference where nothing was counted, or no slice; a note is enough where the profile has those."""
     if not fields and clusters is None:
         raise WrongReference(f"--like: the store has counted nothing in the bins of profile {like.name}")
     if by and all(field.slices is UNSET for field in fields.values()):
         these = " or ".join(map(",".join, by))
-        raise WrongReference(
-            f"--by: the store has counted no slice by {these}: a monitor of its policy has to watch some"
-        )
+        why = f"the store has counted no slice by {these}: a monitor of its policy has to watch some"
+        if by != sliced_by(like):
+            raise WrongReference(f"--by: {why}")
+        counted.notes.append(f"{why}; merged with others, slices stay as they are there")
 
 
 def _found(url: str, params: Mapping[str, str], bins: int) -> tuple[dict[str, WindowsOf], int]:

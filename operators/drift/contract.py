@@ -128,7 +128,7 @@ def _categories(expectation: Expectation, rows: float, more: float) -> tuple[flo
     Of each category the reference is taken to have so many `more`.
     """
     before = np.array(expectation.reference.counts[: expectation.reference.missing]) + more
-    absent = (1 - before / before.sum()) ** rows
+    absent = (1 - before / max(before.sum(), 1)) ** rows
     expected = float((1 - absent).sum())
     # Occurrences of different categories hinder each other, so the true variance is smaller.
     deviation = math.sqrt(float((absent * (1 - absent)).sum()))

@@ -102,3 +102,10 @@ def dimensions_of(text: str) -> tuple[str, ...]:
     """
     parts = text.replace("\\\\", "").replace("\\,", "").replace("\\=", "").split(",")
     return tuple(part.partition("=")[0] for part in parts)
+
+
+def sliced_by(profile: Profile | None) -> tuple[tuple[str, ...], ...]:
+    """Return the dimensions, and combinations of them, by which a profile keeps slices apart."""
+    fields = () if profile is None else profile.fields.values()
+    texts = [text for field in fields if field.slices is not msgspec.UNSET for text, _ in field.slices]
+    return tuple(dict.fromkeys(map(dimensions_of, texts)))

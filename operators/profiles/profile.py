@@ -181,7 +181,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         self._check_slice_hours()
         if len(self.counts) != self.unseen + 1:
             raise ValueError(f"a field needs {self.unseen + 1} counts, got {len(self.counts)}")
-        if min(self.counts) < 0 or not any(self.counts[: self.missing]):
+        if min(self.counts) < 0 or not any(self.counts):
             raise ValueError(f"counts must be at least 0 and some above, got {self.counts!r}")
         if list(self.edges) != sorted(set(self.edges)) or list(self.categories) != sorted(set(self.categories)):
             raise ValueError("edges and categories must rise")

@@ -21,6 +21,7 @@ from operators.profiles.profile import Profile, from_json
 from tests.dataflows.test_cli import rollguard
 
 T = 1_763_683_200_000
+JUDGED = {"model": "m", "version": "v1", "kind": "judge"}
 Reference = Callable[..., Result]
 
 
@@ -184,3 +185,58 @@ def test_what_the_store_counted_since_is_a_profile_of_the_same_bins(tmp_path: Pa
     for more, says in ((like, "has counted no slice by segment"), (like[2:], "add --like")):
         done = rollguard("reference", "build", "--store", *more, "--by", "segment", "--out", tmp_path / "no.json")
         assert (done.returncode, says in done.stderr) == (2, True)
+
+
+def week_of(name: str, seed: int, **changed: Any) -> Path:
+    """Rows whose values of some fields are others; None takes a feature away."""
+    some = [row | changed | {"request_id": f"{name}-{row['request_id']}"} for row in rows(seed=seed)]
+    path = written(Path(f"{name}.ndjson"), some)
+    items = [{**json.loads(line), "slices": {"region": ("eu", "us")[at % 2]}} for at, line in lines_of(path)]
+    for item in items:
+        item["features"] = {key: value for key, value in item["features"].items() if value is not None}
+    for item in items[:60] if name == "flagged" else ():
+        item["flags"] = ["refused"]
+    path.write_text("\n".join(map(json.dumps, items)))
+    return path
+
+
+def test_what_a_later_week_lacks_counts_when_it_is_added(run: Reference) -> None:
+    """A feature that no longer comes, a flag that was not raised, a category of which all are new; slices go on."""
+    one, two = week_of("flagged", 1), week_of("two", 2, amount=None, card="cash")
+    run("build", one, "--by", "region", "--out", "1.json")
+    done = run("build", two, "--like", "1.json", "--out", "2.json")
+    assert done.exit_code == 0, done.output
+    assert "features.amount: no item has a value: it counts as missing" in done.output
+    run("build", one, "--like", "1.json", "--out", "first.json")
+    run("build", one, two, "--like", "1.json", "--out", "both.json")
+    assert run("merge", "1.json", "2.json", "--out", "sum.json").exit_code == 0
+    found, both = built("sum.json").fields, built("both.json").fields
+    assert found.keys() == both.keys()
+    for name, field in both.items():
+        assert (found[name].counts, found[name].slices) == (field.counts, field.slices), name
+    assert found["features.amount"].missing_share == 0.5
+    assert found["flags.refused"].counts[:2] == (1140, 60)
+    assert "features.amount  number    600   100.00%" in run("show", "2.json").output
+
+
+def test_a_table_says_nothing_of_fields_that_it_does_not_have(run: Reference) -> None:
+    table = [{key: row[key] for key in ("card", "ts")} for row in rows()]
+    run("build", week_of("1", 1), "--out", "1.json")
+    parquet.write_table(pa.Table.from_pylist(table), "t.parquet")
+    done = run("build", "t.parquet", "--like", "1.json", "--out", "2.json")
+    assert list(built("2.json").fields) == ["features.card"]
+    assert "latency_ms: left out: no row has a value" in done.output
+    parquet.write_table(pa.table({"ts": [T] * 200, "other": [1.5] * 200}), "t.parquet")
+    assert "no item has a value of its fields; there are features.other" in run("build", "t.parquet", "--like", "1.json", "--out", "2.json").output  # fmt: skip  # noqa: E501
+
+
+def test_feedback_that_windows_leave_out_is_none_of_a_profile(run: Reference) -> None:
+    """What a judge scored because somebody complained, or for its slice alone, is like no version's answers."""
+    written(Path("e.ndjson"), rows(100))
+    samples = [None, "report", "floor"]
+    items = [JUDGED | {"request_id": f"r{at}", "ts": T + at, "value": 5.0 - 4 * bool(at % 3), "sample": samples[at % 3]} for at in range(300)]  # fmt: skip  # noqa: E501
+    Path("f.ndjson").write_text("\n".join(map(json.dumps, items)))
+    run("build", "e.ndjson", "--feedback", "f.ndjson", "--out", "p.json")
+    moments = built("p.json").fields["feedback.judge"].moments
+    assert moments is not None
+    assert (moments.n, moments.low, moments.high) == (100, 5.0, 5.0)
