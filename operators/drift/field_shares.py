@@ -42,7 +42,6 @@ def shares_of(field: Field, sigmas: float, points: float) -> Shares:
     return Shares(
         hits=hits,
         of=of,
-        at=(x / np.maximum(n, 1)).astype(float),
         gains=np.log(beyond / base),
         losses=np.log1p(-beyond) - np.log1p(-base),
         open=room.all(axis=2).astype(float),

@@ -62,10 +62,8 @@ class _Found:
         self.monitor, self.watched, self.window, self.kept, self.field = monitor, watched, window, kept, watched.field
         # What is expected of this hour of the week, where the profile says so.
         (counts,) = expected_of(watched.field, window.start, window.end - window.start, [window.names[0].text])
-        self.counts = np.rint(counts).astype(np.int64)
-        self.shares = _shares(
-            watched.field, tuple(self.counts.tolist()), monitor.tolerance_sigmas, monitor.tolerance_points
-        )
+        expected = tuple(np.rint(counts).astype(np.int64).tolist())
+        self.shares = _shares(watched.field, expected, monitor.tolerance_sigmas, monitor.tolerance_points)
 
     def step(self, limits: Floats) -> Iterator[tuple[Drift, bool]]:
         """Take the window; yield what is BAD, what no longer is, an OK of each other series; and whether it is news."""
@@ -84,21 +82,27 @@ class _Found:
         return self._result("OK", at, evidence, limit, int(self.window.counts[at].sum()))
 
     def _drift(self, at: int, row: int, evidence: float, limit: float) -> Drift:
-        counts, reference = self.kept.counts[row], np.array(self.field.counts, np.int64)
+        counts, start = self.kept.counts[row], int(self.kept.since[row])
+        # Of all hours since then, not of the last alone: their counts are one sum.
+        window = self.window
+        (reference,) = expected_of(self.field, start, window.end - start, [window.names[at].text])
         word: Word = "BAD" if self.kept.bad[row] else "OK"
-        since = datetime.fromtimestamp(int(self.kept.since[row]) / 1000, UTC)
-        detail = f"{self._moved(row)}, since {since:%Y-%m-%dT%H:%M}Z, PSI {float(psi(counts, reference)):.3f}"
+        since = datetime.fromtimestamp(start / 1000, UTC)
+        detail = (
+            f"{self._moved(row, reference)}, since {since:%Y-%m-%dT%H:%M}Z, PSI {float(psi(counts, reference)):.3f}"
+        )
         distances = float(kl(counts, reference)), float(jensen_shannon(counts, reference))
         detail = detail if word == "BAD" else f"no longer: {detail}"
         return self._result(word, at, evidence, limit, int(counts.sum()), detail, distances)
 
-    def _moved(self, row: int) -> str:
-        """Return the share with the most evidence in words: what it is of, what it is now and in the profile."""
+    def _moved(self, row: int, reference: Floats) -> str:
+        """Return the share with the most evidence in words: what it is of, what it is now and in the `reference`."""
         log_m = np.where(self.shares.open[:, :, None] > 0, self.kept.log_m[row], -np.inf)
         share, side, _ = np.unravel_index(int(log_m.argmax()), log_m.shape)
-        x, n = (int(each[0, share]) for each in self.shares.counted(self.kept.counts[row : row + 1]))
-        more, expected = "less" if side == DOWN else "more", 100 * self.shares.at[share]
-        return f"{100 * x / max(n, 1):.3g} % {self.shares.names[share]}, {more} than {expected:.3g} %"
+        hits, of = self.shares.counted(np.stack([self.kept.counts[row], reference]))
+        now, expected = 100 * hits[:, share] / np.maximum(of[:, share], 1)
+        more = "less" if side == DOWN else "more"
+        return f"{now:.3g} % {self.shares.names[share]}, {more} than {expected:.3g} %"
 
     def _result(
         self,

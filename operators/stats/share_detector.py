@@ -20,6 +20,7 @@ import numpy as np
 from scipy import special
 
 from operators.arrays import Floats, Ints
+from operators.stats.divergence import Counts
 
 UP, DOWN = 0, 1
 STEPS = (0.1, 0.3, 0.9)  # Of the alternatives beyond the null: normal deviates.
@@ -29,19 +30,18 @@ CAP = 4.0
 class Shares(msgspec.Struct, frozen=True, kw_only=True):
     """The C shares of a field that are watched: `hits` and `of` (B, C) say which bins each counts, out of which.
 
-    `at` (C,) is the share in the profile, `gains` and `losses` (C, 2, STEPS) what an event that is a hit, or is none,
+    `gains` and `losses` (C, 2, STEPS) what an event that is a hit, or is none,
     adds to ln e, by side; `open` (C, 2): there is room on that side. `names` say what each share is of.
     """
 
     hits: Ints
     of: Ints
-    at: Floats
     gains: Floats
     losses: Floats
     open: Floats
     names: tuple[str, ...]
 
-    def counted(self, counts: Ints) -> tuple[Ints, Ints]:
+    def counted(self, counts: Counts) -> tuple[Counts, Counts]:
         """Return x and n of each share, (K, C), from counts of bins (K, B)."""
         return counts @ self.hits, counts @ self.of
 

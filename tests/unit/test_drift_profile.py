@@ -95,7 +95,7 @@ def test_a_broken_file_is_refused(text: bytes) -> None:
 def test_edges_must_rise_and_counts_must_count() -> None:
     with pytest.raises(ValueError, match="rise"):
         Field(kind="number", edges=(2.0, 1.0), counts=(1,) * 5, cardinality=1)
-    for counts in ((0, 0, 0, 5, 5), (1, -1, 1, 0, 0)):
+    for counts in ((0, 0, 0, 0, 0), (1, -1, 1, 0, 0)):
         with pytest.raises(ValueError, match="at least 0 and some above"):
             Field(kind="number", edges=(1.0, 2.0), counts=counts, cardinality=1)
     with pytest.raises(ValueError, match="one length"):

@@ -21,7 +21,7 @@ from operators.profiles.profile import Profile, from_json
 from tests.dataflows.test_cli import rollguard
 
 T = 1_763_683_200_000
-JUDGED = {"model": "m", "version": "v1", "kind": "judge"}
+JUDGED: dict[str, Any] = {"model": "m", "version": "v1", "kind": "judge"}
 Reference = Callable[..., Result]
 
 
