@@ -22,7 +22,7 @@ from operators.drift.results import Drift
 from operators.policy.monitors import Watched, WindowMonitor, axis_of, kind_of
 from operators.policy.reading import Confidence, Positive, Share, span
 from operators.policy.watched import ESTIMATED_FROM
-from operators.profiles.score_cells import LABELLED, SCORED
+from operators.profiles.score_cells import ABOVE, BELOW, LABELLED, SCORED
 from operators.stats.calibration import CELLS
 from operators.stats.estimated_accuracy import Estimated, contradicted, estimate
 from operators.window.label_cells import LabelCells
@@ -56,17 +56,23 @@ def _evaluate(monitor: EstimatedQuality, ended: Ended, broken: object) -> tuple[
     keys = [ended.names[slot][:3] for slot in slots.tolist()]
     kept = ended.labels.setdefault(monitor.name, LabelCells())
     fields = [ended.policy.watched[index] for index in ended.policy.watched_by(monitor)]
-    answers, came = (
-        ended.sums.counts[slots, each.offset : each.offset + each.bins][:, cells]
-        for each, cells in zip(fields, (SCORED, LABELLED), strict=True)
-    )
+    scores, values = (ended.sums.counts[slots, each.offset : each.offset + each.bins] for each in fields)
+    answers, came = scores[:, SCORED], values[:, LABELLED]
     labels = kept.of(keys)
     designs = ended.designs(fields[0], slots, answers.sum(axis=1))
     found = contradicted(estimate(answers, labels, monitor.confidence, designs), came, labels, monitor.confidence)
     kept.add(keys, came, ended.end)
-    scored = np.flatnonzero(answers.any(axis=1)).tolist()
-    drifts = [_drift(monitor, ended, int(slots[at]), at, found, answers, labels, came) for at in scored]
+    drifts = [
+        _drift(monitor, ended, int(slots[at]), at, found, scores, labels, came) for at in _scored_of(scores, labels)
+    ]
     return drifts, drifts
+
+
+def _scored_of(scores: Ints, labels: Ints) -> list[int]:
+    """Return the places of series with answers whose scores say something, or which had scores, or have other ones."""
+    some = scores[:, SCORED].any(axis=1)
+    outside = (scores[:, [BELOW, ABOVE]] > 0).any(axis=1)
+    return np.flatnonzero(some | outside | (scores.any(axis=1) & labels.any(axis=1))).tolist()
 
 
 def _drift(
@@ -75,12 +81,12 @@ def _drift(
     slot: int,
     at: int,
     found: Estimated,
-    answers: Ints,
+    scores: Ints,
     labels: Ints,
     came: Ints,
 ) -> Drift:
-    n = int(labels[at].sum())
-    known = n >= monitor.labels_min
+    n, answers = int(labels[at].sum()), int(scores[at, SCORED].sum())
+    known = n >= monitor.labels_min and answers > 0
     least = float(found.labelled[at]) - monitor.fall_max
     return Drift(
         monitor=monitor.name,
@@ -97,8 +103,8 @@ def _drift(
         expected=float(found.labelled[at]) if known else None,
         reference="labels",
         n_reference=n,
-        n_current=int(answers[at].sum()),
-        detail=_detail(found, at, came[at], known=known),
+        n_current=answers,
+        detail=_detail(found, at, scores[at], came[at], known=known),
     )
 
 
@@ -108,10 +114,12 @@ def _word(lower: float, upper: float, least: float) -> Word:
     return "OK" if lower >= least else "INSUFFICIENT"
 
 
-def _detail(found: Estimated, at: int, came: Ints, *, known: bool) -> str:
-    """Return the bounds, and what the labels say that came within the window."""
-    n, right = int(came.sum()), int(came[CELLS:].sum())
+def _detail(found: Estimated, at: int, scores: Ints, came: Ints, *, known: bool) -> str:
+    """Return the bounds, how many answers they are not of, and what the labels say that came within the window."""
+    n, right, answers = int(came.sum()), int(came[CELLS:].sum()), int(scores.sum())
     parts = [f"between {found.lower[at]:.4f} and {found.upper[at]:.4f}"] if known else []
+    if without := answers - int(scores[SCORED].sum()):
+        parts.append(f"{without} of {answers} answers without a score from 0 to 1")
     return "; ".join([*parts, *([f"{right} of {n} labels of the window right"] if n else [])])
 
 

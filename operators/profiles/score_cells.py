@@ -21,4 +21,5 @@ SCORES = Field(
     cardinality=CELLS + 2,
 )
 SCORED = slice(1, 1 + CELLS)  # The cells among the bins of SCORES.
+BELOW, ABOVE = 0, 1 + CELLS  # Those of scores that are no confidence.
 LABELLED = slice(0, 2 * CELLS)  # Those of LABELS.

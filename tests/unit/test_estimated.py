@@ -142,6 +142,20 @@ def test_few_labels_say_nothing() -> None:
     assert {drift.word for drift in run.drifts} == {"INSUFFICIENT"}
 
 
+def test_scores_that_are_no_confidence_are_scored_of() -> None:
+    """Percentages said nothing at all, and so did a model whose scores no longer came."""
+    hours = [_answers(hour, 600, 0.6, 1.0, labelled=not hour) for hour in range(3)]
+    for item in hours[1][0]:
+        item["score"] = 100 * item["score"]
+    for item in hours[2][0]:
+        del item["score"]
+    _, percents, none = (drift for drift in _run(*hours).drifts if drift.end <= START_MS + 3 * H)
+    for drift in (percents, none):
+        assert (drift.word, drift.score, drift.n_current, drift.n_reference) == ("INSUFFICIENT", None, 0, 600)
+        assert drift.detail == "600 of 600 answers without a score from 0 to 1"
+    assert not _run(hours[2]).drifts, "a model that has no scores"
+
+
 def test_what_a_score_is_worth_may_change_and_only_labels_see_it() -> None:
     """Concept drift: the same scores are right half as often. The labels of the window contradict: nothing is sure."""
     run = _run(
