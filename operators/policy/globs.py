@@ -55,9 +55,9 @@ def name_of_both(one: str, other: str) -> str | None:
             if isinstance(head, _Chars) and at < len(left):
                 tries.append((head, at + 1, to))
         for chars, further, on in tries:
-            found = rest(further, on)
-            if found is not None:
-                return found if chars is None else (chars.common(_Chars(frozenset(), but=True)) or "") + found
+            char, found = "" if chars is None else chars.common(_Chars(frozenset(), but=True)), rest(further, on)
+            if char is not None and found is not None:
+                return char + found
         if head is None or next_ is None or at == len(left) or to == len(right):
             return None
         char, found = head.common(next_), rest(at + 1, to + 1)

@@ -33,6 +33,7 @@ RULE = '[[rule]]\nname = "slo"\nkind = "threshold"\nsli = "availability"\ntarget
         ("[!a]x", "a*", None),
         ("[!a-y]", "[x-z]", "z"),
         ("[x-z]", "[!x-z]", None),
+        ("[b-a]x", "*x", None),
         ("[]]", "]", "]"),
         ("[", "[", "["),
         ("*-*-*-*-*-*-*-*-*x", "*-*-*-*-*-*-*-*-*y", None),
