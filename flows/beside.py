@@ -45,7 +45,7 @@ def run_once(
     tables = held(url) if side.stores else nullcontext()
     with opened(options.recovery, options.process, options.processes) as store, tables:
         topics = Topics(where.kafka, side.read, side.written)
-        check_logs(store.parts, topics.ids, side.step, side.log_of)
+        topics.leave_out(check_logs(store.parts, topics.ids, side.step, side.log_of))
         if options.process == 0:
             if side.stores:
                 migrate(url, settings.migrations())

@@ -23,6 +23,13 @@ class Topics:
         described = self.describe()
         self.topic_ids = {} if described is None else {name: described.ids.get(name, "") for name in read}
         self.ids = {name_of(place): self.topic_ids.get(place[0], "") for place in self.partitions}
+        self.left_out: dict[str, str] = {}  # Ids of logs by partition, of topics that were read before.
+
+    def leave_out(self, logs: dict[str, str]) -> None:
+        """Note, and say, which partitions are not read any more: what was saved of them stays."""
+        self.left_out = logs
+        for name in logs:
+            log.warning("not read any more: no setting names its topic", extra={"fields": {"source": name}})
 
 
 def name_of(place: Partition) -> str:

@@ -57,7 +57,7 @@ class Watcher:
         reader = self._readers.get(name)
         if isinstance(reader, KafkaReader) and reader.lag is not None:
             self.metrics.add("lag", reader.lag, name)
-        if self._publisher is not None and reader is not None:
+        if self._publisher is not None and isinstance(reader, KafkaReader):
             self._publish(self._publisher, name, reader.position)
         if time.monotonic() - self._looked > LOOK_FOR_PARTITIONS_S:
             self._looked = time.monotonic()

@@ -13,7 +13,7 @@ import msgspec
 from bytewax.dataflow import Dataflow
 
 from flows import command_secrets, engine, monitor, page_cli, process, settings, topic_watch, writer_watch
-from flows.kafka_inputs import opener
+from flows.kafka_inputs import left_out_inputs, opener
 from flows.logs import LOGGER
 from flows.options import Options, Start
 from flows.process import PARTS
@@ -66,7 +66,7 @@ def _run_once(
             migrate(url, settings.migrations())
         topics = Topics(where.kafka, list(where.inputs), [where.control_topic, where.deadletter_topic])
         check_one(where.commands_topic, topics.partitions)
-        check_logs(store.parts, topics.ids)
+        topics.leave_out(check_logs(store.parts, topics.ids))
         watch = TopicWatch(topics.describe, topics.topic_ids, pulse, stop)
         writer = store_id(options.recovery)
         saved = [states_of(store.parts, step) if policy.teams else {} for step in (EVALUATION, PANES)]
@@ -102,7 +102,8 @@ def _flow(
         [
             _input(where, policy, place, options.start, credentials, topics.ids[name_of(place)])
             for place in topics.partitions
-        ],
+        ]
+        + left_out_inputs(topics.left_out),
         policy,
         stop=stop,
         watch=watcher.watch(begun),

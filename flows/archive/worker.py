@@ -13,7 +13,7 @@ from flows.archive.counting import count_taken
 from flows.archive.flow import INPUT, build
 from flows.archive.privacy import checked_pseudonyms
 from flows.beside import Side, run_once
-from flows.kafka_inputs import opener
+from flows.kafka_inputs import left_out_inputs, opener
 from flows.logs import LOGGER
 from flows.options import Options
 from flows.process import PARTS
@@ -66,7 +66,8 @@ class _Archive:
         where, options = self._where, self._options
         watcher = _Watcher(where, list(self._topics), topics.partitions, self._metrics, pulse)
         source = ArchiveSource(
-            [self._input(place, topics.ids[name_of(place)]) for place in topics.partitions],
+            [self._input(place, topics.ids[name_of(place)]) for place in topics.partitions]
+            + left_out_inputs(topics.left_out, self._pseudonyms),
             self._policy,
             stop=self._stop,
             watch=watcher.watch(begun),

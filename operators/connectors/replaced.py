@@ -19,4 +19,7 @@ def made_again(name: str, before: str, now: str) -> LogReplaced:
 def fewer(missing: list[str]) -> LogReplaced:
     """Return the failure of partitions that were read and are not there any more."""
     shown = ", ".join(missing[:5]) + (f" and {len(missing) - 5} more" if len(missing) > 5 else "")
-    return LogReplaced(f"{shown} was read before and is not there any more: its topic was made again, or is another")
+    return LogReplaced(
+        f"{shown} was read before and is not there any more: its topic was made again, or is another (a topic may be "
+        "left out at a start that adds none)"
+    )

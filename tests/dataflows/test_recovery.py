@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from random import Random
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import msgspec
 import pytest
@@ -13,6 +13,7 @@ from bytewax.recovery import RecoveryConfig, init_db_dir
 from bytewax.testing import TestingSink, run_main
 
 from flows import monitor
+from flows.kafka_inputs import left_out_inputs
 from flows.recovery.contents import check_contents
 from flows.recovery.parts import parts_of
 from flows.recovery.saved import EVALUATION, PANES, states_of
@@ -56,14 +57,17 @@ class Written(msgspec.Struct, kw_only=True):
     ended: bool
 
 
-def run_until_crash(policy: Policy, logs: Sequence[Log], store: Path, reads: int, size: int) -> Written:
-    """Run until a crash after so many reads, or to the end."""
+def run_until_crash(
+    policy: Policy, logs: Sequence[Log], store: Path, reads: int, size: int, left_out: Sequence[str] = ()
+) -> Written:
+    """Run until a crash after so many reads, or to the end; logs that are `left_out` were read before."""
     CrashingReader.fuel[0] = reads
 
     def opener(each: Log) -> Callable[[int | None], MemoryReader]:
         return lambda position: CrashingReader(each, STARTED_MS, lambda: size, lambda: 0, position)
 
     inputs = [Input(name=each.name, stream=each.stream, open=opener(each)) for each in logs]  # type: ignore[arg-type]
+    inputs += left_out_inputs(dict.fromkeys(left_out, ""))
     source = MonitorSource(inputs, policy, stop=Stop(), watch=InputWatch(), recover=True)
     rows: list[tuple[str, Rows]] = []
     control: list[tuple[str, ControlEvent]] = []
@@ -108,3 +112,24 @@ def test_crashes_do_not_show_in_the_rows(seed: int, tmp_path: Path) -> None:
     assert len(runs) > 4
     # What an epoch wrote that did not count is written again: the same rows, which replace themselves.
     assert sorted(set(exact(tables_of(written)))) == sorted(set(wanted))
+
+
+def test_a_log_that_is_left_out_holds_nobody_up_and_goes_on_once_it_is_read_again(tmp_path: Path) -> None:
+    """Nobody could leave a topic out but with a new recovery folder, in which all others began anew."""
+    random = Random(5)
+    logs = [log(name, random, 200, spacing_ms=700, models=2) for name in ("a/0", "b/0", "c/0")]
+    init_db_dir(tmp_path, 1)  # type: ignore[no-untyped-call]
+    runs = [
+        run_until_crash(RULES, logs, tmp_path, 9, 20),
+        run_until_crash(RULES, logs[:2], tmp_path, 10_000, 20, left_out=["c/0"]),
+        run_until_crash(RULES, logs, tmp_path, 10_000, 20),
+    ]
+    assert [run.ended for run in runs] == [False, True, True]
+    first, second, third = (tables_of(run.rows)["sli_pane"] for run in runs)
+    assert len(second) > len(first)
+    assert third
+    assert sum(map(counted, (first, second, third))) == counted(run_flow(RULES, logs, STARTED_MS).tables["sli_pane"])
+
+
+def counted(rows: list[dict[str, Any]]) -> int:
+    return sum(row["good"] + row["bad"] for row in rows if row["sli"] == "availability")

@@ -105,6 +105,15 @@ def test_a_store_says_which_logs_it_goes_on_with(tmp_path: Path) -> None:
         check_logs(parts, {"a/0": "id1"})
 
 
+def test_a_topic_may_be_left_out_but_not_while_another_is_new(tmp_path: Path) -> None:
+    parts = store(tmp_path, {"a/0": [(7, "id1")], "b/0": [(9, "id2")], "b/1": [(9, None)]})
+    assert check_logs(parts, {"a/0": "id1"}) == {"b/0": "id2", "b/1": ""}
+    assert check_logs(parts, {"a/0": "id1", "b/0": "id2", "b/1": "id2"}) == {}
+    for now in ({"a/0": "id1", "c/0": "id3"}, {"a/0": "id1", "b/0": "id2"}):
+        with pytest.raises(LogReplaced, match=r"b/1 was read before and is not there any more: .*left out at a start"):
+            check_logs(parts, now)
+
+
 def test_a_store_of_before_ids_were_saved_loads() -> None:
     """Its states have fewer fields: they are filled in."""
     old = without(SavedInput(position=3, state=PartitionState()), "idle", "log_id")
