@@ -6,7 +6,6 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 
@@ -21,10 +20,12 @@ from flows.input_options import (
     FeedbackFiles,
     FeedbackFormatOption,
     FormatOption,
+    Streams,
+    streams_of,
     with_formats,
 )
+from flows.plain import json_text
 from operators.connectors.stop import Stop
-from operators.ingest.formats.format import Stream
 from operators.policy.policy import Policy
 from operators.wire.events import ms_of
 
@@ -53,7 +54,7 @@ def backtest_command(
     where = with_formats(events_format=form, feedback_format=feedback_form)
     old, new = policy_files.load_policy(against or where.policy), policy_files.load_policy(policy)
     span = _span(start, to)
-    streams: dict[Stream, list[Path]] = {"events": files or [], "feedback": feedback or [], "commands": commands or []}
+    streams = streams_of(files, feedback, commands)
     collect_rarely()
     stop = Stop()
     with TemporaryDirectory(prefix="rollguard-backtest-") as folder, interruptible(stop):
@@ -66,12 +67,12 @@ def backtest_command(
     if stop.requested:
         fail("interrupted: not all was compared", 1)
     if as_json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
+        sys.stdout.write(json_text(found))
     else:
         print_comparison(found, Console(markup=False, emoji=False, highlight=False))
 
 
-def _of_files(streams: dict[Stream, list[Path]], span: Span, where: settings.Settings, data: Path | None) -> Asked:
+def _of_files(streams: Streams, span: Span, where: settings.Settings, data: Path | None) -> Asked:
     if data is not None:
         raise typer.BadParameter("names a store, and files are compared by: give one of them", param_hint="--data")
     start, end = (None if each is None else ms_of(each) for each in span)
@@ -80,9 +81,7 @@ def _of_files(streams: dict[Stream, list[Path]], span: Span, where: settings.Set
     )
 
 
-def _of_store(
-    streams: dict[Stream, list[Path]], span: Span, url: str, folder: Path, policies: tuple[Policy, Policy]
-) -> Asked:
+def _of_store(streams: Streams, span: Span, url: str, folder: Path, policies: tuple[Policy, Policy]) -> Asked:
     """Return what the store has of some days, written to files; with notes of what the policies ask of it in vain."""
     if streams["feedback"] or streams["commands"]:
         raise typer.BadParameter("go with files: the store has its own", param_hint="--feedback and --commands")

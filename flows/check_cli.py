@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
 from rich.console import Console
 
@@ -20,10 +19,12 @@ from flows.input_options import (
     FeedbackFormatOption,
     FormatOption,
     PolicyOption,
+    Streams,
+    streams_of,
     with_formats,
 )
+from flows.plain import json_text
 from operators.connectors.stop import Stop
-from operators.ingest.formats.format import Stream
 from operators.policy.policy import Policy
 
 
@@ -46,7 +47,7 @@ def check_command(
     """Validate a policy and say what it will keep; or what its false alarms are on your own data."""
     where = with_formats(events_format=form, feedback_format=feedback_form)
     rules = policy_files.load_policy(policy or where.policy)
-    streams: dict[Stream, list[Path]] = {"events": files or [], "feedback": feedback or [], "commands": commands or []}
+    streams = streams_of(files, feedback, commands)
     if not backtest:
         _describe(rules, streams, keys, as_json)
         return
@@ -55,7 +56,7 @@ def check_command(
     _backtest(rules, streams, where, as_json)
 
 
-def _describe(rules: Policy, streams: dict[Stream, list[Path]], keys: bool, as_json: bool) -> None:
+def _describe(rules: Policy, streams: Streams, keys: bool, as_json: bool) -> None:
     """Print what a policy keeps, or every key of it. BadParameter where what is given is for --backtest."""
     has_files, files = any(streams.values()), streams["events"]
     if keys and not has_files:
@@ -70,7 +71,7 @@ def _describe(rules: Policy, streams: dict[Stream, list[Path]], keys: bool, as_j
     checks.print_policy(rules, Console(markup=False, emoji=False))
 
 
-def _backtest(rules: Policy, streams: dict[Stream, list[Path]], where: settings.Settings, as_json: bool) -> None:
+def _backtest(rules: Policy, streams: Streams, where: settings.Settings, as_json: bool) -> None:
     stop = Stop()
     files = QuietFiles(paths=streams, forms=settings.forms(where), pseudonyms=settings.pseudonyms(where))
     with interruptible(stop), progress.of_files([path for some in streams.values() for path in some]) as progressed:
@@ -78,6 +79,6 @@ def _backtest(rules: Policy, streams: dict[Stream, list[Path]], where: settings.
     if stop.requested:
         fail("interrupted: not all was measured", 1)
     if as_json:
-        sys.stdout.write(msgspec.json.format(msgspec.json.encode(found), indent=2).decode() + "\n")
+        sys.stdout.write(json_text(found))
     else:
         print_alarms(found, Console(markup=False, emoji=False, highlight=False))

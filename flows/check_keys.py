@@ -4,7 +4,7 @@ import sys
 
 import msgspec
 
-from flows.plain import json_escaped, plain
+from flows.plain import json_escaped, json_text, plain
 from operators.policy.policy import Policy
 from operators.policy_file.in_force import in_force, key_lines
 
@@ -20,7 +20,7 @@ def print_keys(policy: Policy, as_json: bool) -> None:
     if as_json:
         tables = {file: each.tables for file, each in files.items()}
         shown = tables.get("", tables)
-        sys.stdout.write(json_escaped(msgspec.json.format(msgspec.json.encode(shown), indent=2).decode()) + "\n")
+        sys.stdout.write(json_text(shown))
         return
     for file, each in files.items():
         if file:

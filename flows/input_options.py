@@ -7,6 +7,7 @@ import msgspec
 import typer
 
 from flows import settings
+from operators.ingest.formats.format import Stream
 
 PolicyOption = Annotated[
     Path | None,
@@ -24,6 +25,13 @@ FormatOption = Annotated[
 FeedbackFormatOption = Annotated[
     str | None, typer.Option("--feedback-format", help="What those of feedback are; default: the setting's.")
 ]
+
+Streams = dict[Stream, list[Path]]  # Files by what they carry.
+
+
+def streams_of(files: list[Path] | None, feedback: list[Path] | None, commands: list[Path] | None) -> Streams:
+    """Return the files of a bounded run by what they carry."""
+    return {"events": files or [], "feedback": feedback or [], "commands": commands or []}
 
 
 def with_formats(**named: str | None) -> settings.Settings:

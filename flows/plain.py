@@ -8,6 +8,8 @@ replaced or written as an escape.
 import json
 from collections.abc import Callable
 
+import msgspec
+
 
 def plain(text: str) -> str:
     r"""Return text for a terminal: `?` stands for what is not printable.
@@ -34,6 +36,11 @@ def json_escaped(text: str) -> str:
     '{"model":"\\u202em\\u009b2J"}\n'
     """
     return "\n".join(_each(line, lambda char: json.dumps(char)[1:-1]) for line in text.split("\n"))
+
+
+def json_text(value: object) -> str:
+    """Return a value as JSON for a terminal, indented, with a line break at its end."""
+    return json_escaped(msgspec.json.format(msgspec.json.encode(value), indent=2).decode()) + "\n"
 
 
 def _each(text: str, of: Callable[[str], str]) -> str:

@@ -12,7 +12,7 @@ from rich.table import Table
 from flows import progress, settings
 from flows.cli_errors import guarded
 from flows.input_options import FeedbackFiles
-from flows.moments import moment_ms
+from flows.named_times import time_ms
 from flows.plain import json_escaped, plain
 from flows.reference import command_options as given
 from flows.reference.files import profile_of
@@ -164,7 +164,7 @@ def _zone(name: str | None, like: Profile | None) -> str:
 
 def _time(option: str, text: str | None) -> int | None:
     try:
-        return None if text is None else moment_ms(text)
+        return None if text is None else time_ms(text)
     except ValueError as error:
         raise WrongReference(f"{option} {text!r}: {error}") from error
 

@@ -18,11 +18,11 @@ from flows.input_options import (
     FeedbackFormatOption,
     FormatOption,
     PolicyOption,
+    streams_of,
     with_formats,
 )
 from flows.page_cli import PageOption
 from operators.connectors.stop import Stop
-from operators.ingest.formats.format import Stream
 from operators.metrics import Metrics
 
 SECONDS = 20.0  # That the classifier's hour lasts.
@@ -93,7 +93,7 @@ def replay_command(
     server = page_cli.server_of(where, settings.embedded(out), page)
     if server is not None:
         page_cli.show(server.address, False)
-    streams: dict[Stream, list[Path]] = {"events": files, "feedback": feedback or [], "commands": commands or []}
+    streams = streams_of(files, feedback, commands)
     if archive:
         replay.require_files(streams)
     paths = [path for some in streams.values() for path in some]

@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from flows.command_secrets import secret_of
-from flows.moments import moment_ms
+from flows.named_times import time_ms
 from flows.policy_files import load_policy
 from flows.settings import Settings
 from operators.connectors.control.command_topic import send_to_topic
@@ -183,7 +183,7 @@ def _end_ms(span: str | None, until: str | None, now: int) -> int:
         except ValueError as error:
             raise WrongCommand(f"--for {span!r}: {error}") from error
     try:
-        return moment_ms(until)
+        return time_ms(until)
     except ValueError as error:
         raise WrongCommand(f"--until {until!r}: {error}") from error
 

@@ -8,7 +8,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.control.sentence import sentence
-from flows.plain import json_escaped, plain
+from flows.plain import json_escaped, json_text, plain
 from gateway.routing_state import RoutingState
 from operators.release.proof import proof, slice_words
 from operators.texts import clock
@@ -84,8 +84,7 @@ def print_pins(console: Console, states: Mapping[str, RoutingState]) -> None:
 
 def pins_json(states: Mapping[str, RoutingState]) -> str:
     """Return what holds for each model as one JSON object, by model."""
-    text = msgspec.json.format(msgspec.json.encode(dict(sorted(states.items()))), indent=2).decode()
-    return json_escaped(text) + "\n"
+    return json_text(dict(sorted(states.items())))
 
 
 def as_line(body: bytes) -> str:

@@ -13,7 +13,7 @@ from operators.drift.change_monitor import Changes, PaneValue
 from operators.drift.contract_monitor import Contracts
 from operators.drift.ended_window import Arms, Ended
 from operators.drift.found import by_field
-from operators.drift.going_on import identities, kept_monitors, moved_sums, moved_weeks
+from operators.drift.kept_monitors import identities, kept_monitors, moved_sums, moved_weeks
 from operators.drift.last_week import LastWeek
 from operators.drift.lasting_state import Lasting
 from operators.drift.member import watched_of

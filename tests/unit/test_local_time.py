@@ -14,7 +14,7 @@ from flows.cli import app
 from operators.drift.change_monitor import Watch
 from operators.drift.detectors.page_hinkley import PageHinkleyDetector
 from operators.drift.detectors.standard import Standardiser
-from operators.drift.going_on import identities
+from operators.drift.kept_monitors import identities
 from operators.policy.errors import PolicyError
 from operators.policy_file.toml import parse
 from operators.profiles.local_time import local_ms

@@ -5,10 +5,10 @@ from datetime import datetime
 from operators.wire.events import ms_of
 
 
-def moment_ms(text: str) -> int:
+def time_ms(text: str) -> int:
     """Return a time with its offset as Unix ms. ValueError, with what it must be.
 
-    >>> moment_ms("2026-11-21T12:00:00+01:00")
+    >>> time_ms("2026-11-21T12:00:00+01:00")
     1795258800000
     """
     try:

@@ -1,4 +1,4 @@
-"""What monitors keep, under a policy that may have others, or watch other fields: each that is the same goes on.
+"""What monitors keep when the policy changes: a monitor that is the same continues with all that it found and learned.
 
 Sums of a running window are of fields, whoever watches them: those that were watched before stay, and what is new is in
 them from the next pane on. What a monitor found and learned is its own, and begins anew with a monitor that changed.
@@ -35,7 +35,7 @@ def _identity(monitor: Monitor, policy: Policy) -> bytes:
 
 
 def kept_monitors(before: Mapping[str, bytes], now: Mapping[str, bytes]) -> frozenset[str]:
-    """Return the names of the monitors that go on."""
+    """Return the names of the monitors that are the same as before."""
     return frozenset(name for name, each in now.items() if before.get(name) == each)
 
 
