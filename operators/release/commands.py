@@ -1,4 +1,4 @@
-"""What people and pipelines say, obeyed when the pane closes with which it takes effect."""
+"""Commands of people and pipelines, obeyed when the pane that they take effect with closes."""
 
 from collections.abc import Sequence
 
@@ -13,11 +13,11 @@ from operators.window.waiting_commands import OVER, UNCLAIMED, Due
 from operators.wire.commands import Ack, Command, Override, Release, Silence, Unsilence
 from operators.wire.control import ControlEvent, Notice, Refusal, Severity
 
-DETAILS_MAX = 3  # What is told of refusals for one reason.
+DETAILS_MAX = 3  # Details of refusals that one alert lists.
 
 
 def obey(model: Model, at: PaneContext, due: Sequence[Due]) -> list[ControlEvent]:
-    """Do what commands ask for, in their order; tell of those that were refused."""
+    """Carry out commands in their order; return the events, with alerts about those that were refused."""
     due, events = without_flood(model, at, due)
     refused: dict[str, list[Refusal]] = {}
     notices = [each for each in due if isinstance(each, Notice)]
@@ -63,7 +63,7 @@ def _revoke(model: Model, at: PaneContext, command: Override) -> list[ControlEve
         return [answer(model, at, "no_override", command.version, reason)]
     before = model.releases.get(command.version)
     release = revoke(model, at, command.version)
-    # Of a version that no release is about it is said when it had been withdrawn.
+    # The event on a version without a release has the times of its withdrawal.
     known = release if release.baseline else before
     reason = f"{command.version} is judged by the rules again; {by(command)}"
     return [model.say("alert", at, command.version, "override", "info", known, reason=reason, state="resolved")]
@@ -82,7 +82,7 @@ def _acknowledge(model: Model, at: PaneContext, command: Ack) -> list[ControlEve
 
 
 def _refused(model: Model, at: PaneContext, refusals: Sequence[Refusal]) -> ControlEvent:
-    """Tell of commands that were refused for one reason: one alert a pane, so that a flood of them floods nobody."""
+    """Return the alert about commands refused for one reason: one a pane, so that a flood of them floods nobody."""
     first = refusals[0]
     count = sum(refusal.count for refusal in refusals)
     many = "a command was" if count == 1 else f"{count} commands were"

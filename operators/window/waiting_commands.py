@@ -106,10 +106,10 @@ class Waiting:
         self.obeyed = obeyed or Obeyed()
 
     def panes(self, closed: int, others: Iterable[int] = ()) -> set[int]:
-        """Return the panes that commands wait for: where theirs has closed already, the next one to close.
+        """Return the panes that commands wait for; one whose pane has closed already waits for the next to close.
 
-        Before any has closed, those of what wakes a shard, and of all that comes after the first that closes, of these
-        or the `others` that close for another reason: however much is read at once.
+        Before any pane has closed: those of commands that wake a shard, and of all after the first pane to close, be it
+        one of these or of the `others`, which close for another reason. So it does not matter how much is read at once.
         """
         if closed != NEVER:
             return {max(closing, closed + 1) for closing, _ in self.waiting}
@@ -147,7 +147,7 @@ class Waiting:
             fault = _over(sent.command, now) or fault
         of_all = isinstance(sent.command, Silence | Unsilence) and sent.command.model is None
         if fault is None and of_all and sent.reports:
-            # All shards get it; where it is "" people are told if it ends nothing, or mutes what is no rule.
+            # All shards get it; the one that reports gets it for the model "", and answers if it ends or mutes nothing.
             return msgspec.structs.replace(sent.command, model="")
         if fault is None:
             return sent.command
@@ -162,7 +162,7 @@ def _over(command: Command, now: int) -> tuple[str, str] | None:
 
 
 def _name_of(command: Command) -> str:
-    """Return what a command has in common with its copies alone."""
+    """Return the name that a command shares with its copies, and with nothing else."""
     return "\0".join((getattr(command, "model", None) or "", command.key, command.id))
 
 

@@ -1,7 +1,7 @@
 """Commands: checked for who may give them, then sent to the shard of their model; those refused become `Refusal`s.
 
-Where no policy file takes the model, that is told in the name of none: it may be mistyped, or another worker's. It is
-sent on all the same, as something may be known of the model from when a file took it.
+Where no policy file takes the model, an alert under the model "" says so: the name may be mistyped, or the model
+another worker's. The command is sent on all the same, as the model may be known from when a file took it.
 
 A refusal takes effect with the pane that its log has reached by then, so commands are taken message by message.
 """
@@ -62,7 +62,7 @@ class CommandItems:
         return found
 
     def ids(self) -> Ints | None:
-        """None: that a command is taken once is seen to by the shard that obeys it."""
+        """None: the shard that obeys a command sees to it that it is obeyed once."""
 
     def criteria(self) -> Ints | None:
         """None: commands judge nothing."""
@@ -83,9 +83,9 @@ class CommandItems:
         self._commands += [(home_of(refusal.model, self._policy), reached, refusal) for refusal in refusals]
 
     def _sent(self, command: AnyCommand, place: tuple[int, int]) -> list[tuple[int, Sent]]:
-        """Return a command for each shard that is to take it; what names no model is for all."""
+        """Return the command for each shard that is to take it; one that names no model goes to all."""
         every = isinstance(command, Silence | Unsilence) and command.model is None
-        home = home_of(command.model or "", self._policy)  # Where it is told of, if it was taken before.
+        home = home_of(command.model or "", self._policy)  # Where a copy of it is reported.
         kept = command_faults.kept(self._credentials.attributed(command))
         sent = Sent(command=kept, source=self._source, position=place[0], item=place[1])
         shards = range(self._policy.shards) if every else [home]

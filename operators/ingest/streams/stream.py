@@ -52,10 +52,10 @@ class StreamBatch(Protocol):
         """Whether it needs the items that it read once they are placed; else they are read piece by piece."""
 
     def read(self, items: Sequence[Any]) -> Sequence[Any]:
-        """Take note of the next items of the chunk, and return them with what is known besides."""
+        """Take note of the next items of the chunk, and return them with what is known of them besides."""
 
     def scan(self, messages: Messages, decoder: ItemDecoder) -> ScannedReads | None:
-        """Take note of the next items as they are, not decoded; None where they have to be."""
+        """Read the next items without decoding them; None where they have to be decoded."""
 
     def faults(self, items: Items, index: Ints, origin: Origin, known: Reasons) -> Reasons:
         """Return why some of the items that were read are refused, by `index`; those in `known` are already."""
