@@ -52,7 +52,7 @@ class PartitionState(msgspec.Struct, kw_only=True):
 
 
 def renumbered(state: PartitionState, lengths: PaneLengths) -> PartitionState:
-    """Return it with the numbers of panes of another length."""
+    """Return the state with the numbers of panes of another length."""
     ahead = tuple(dict.fromkeys(lengths.pane(pane) for pane in state.ahead))
     return msgspec.structs.replace(state, ahead=ahead)
 

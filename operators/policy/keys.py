@@ -8,7 +8,7 @@ from operators.policy.reading import NAME
 
 
 def checked(commands: Commands) -> Commands:
-    """Return it if it makes sense; PolicyError names the first thing that does not."""
+    """Return a table that makes sense; PolicyError names the first thing that does not."""
     if commands.key and not commands.signed:
         raise PolicyError("commands.signed", False, "must be true where there are keys: no command is looked at else")
     for index, key in enumerate(commands.key):

@@ -69,7 +69,7 @@ class Otel(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True
 
 
 def checked_mapping(otel: Otel) -> Otel:
-    """Return it if it makes sense; PolicyError names the first thing that does not."""
+    """Return a mapping that makes sense; PolicyError names the first thing that does not."""
     for field in ("request_id", "model", "version", "operation", "evaluation_value"):
         if not getattr(otel, field):
             raise PolicyError(f"otel.{field}", [], "must name an attribute: without it nothing can be read")

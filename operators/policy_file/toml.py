@@ -174,7 +174,7 @@ def parse_tables(written: dict[str, Any], text: str, profiles: Mapping[str, byte
 
 
 def _monitored(policy: Policy, file: PolicyTables, profiles: Profiles) -> Policy:
-    """Return it with its monitors and what they watch; what profiles hold is a part of what it says."""
+    """Return the policy with its monitors and what they watch; what profiles hold is a part of the policy."""
     monitors, waiting = monitors_of(file.monitor, file.drift, policy, profiles)
     watched = watched_by(monitors, profiles.by_name(), policy.slis)
     policy = msgspec.structs.replace(policy, waiting=waiting)

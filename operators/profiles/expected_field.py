@@ -34,7 +34,7 @@ def expected_fields(field: Field, start: int, window_ms: int, texts: Sequence[st
 
 @lru_cache(maxsize=500)  # A window that ends each minute is compared with the same for an hour.
 def _expected(field: Field, first: int, hours: int, texts: Sequence[str]) -> Sequence[Field]:
-    """Return it of windows with a part in so many hours from the first on [hours since 1970]."""
+    """Return what is expected of windows with a part in so many `hours` from the `first` on [hours since 1970]."""
     start, window_ms = first * HOUR_MS, hours * HOUR_MS
     counts = np.rint(expected_of(field, start, window_ms, texts)).astype(np.int64).tolist()
     whole, hour, slices = field.without_parts(), _of_hours(field, start, window_ms), _of_slices(field)

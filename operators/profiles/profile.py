@@ -154,7 +154,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         return 1.0 if self.design is UNSET else self.design
 
     def without_parts(self) -> "Field":
-        """Return it as one, without its hours and slices."""
+        """Return the field as a whole, without its hours and slices."""
         return msgspec.structs.replace(
             self,
             hours=UNSET,

@@ -46,7 +46,7 @@ class Beyond(msgspec.Struct, frozen=True, kw_only=True):
     dims: dict[str, str] = {}
 
     def verdict(self, model: str, pane: int) -> Verdict:
-        """Return it as what people are told of."""
+        """Return the finding as a verdict, which people are told of."""
         series = SliceSeries(model, self.release.candidate, self.slices[0].slice, self.dims)
         return Verdict(rule=self.rule.name, series=series, word="BAD", pane=pane, evidence=self.slices[0].evidence)
 

@@ -41,7 +41,7 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
     peak: float = 0.0
 
     def step(self, good: int, bad: int, most: float, log_cap: float) -> "Past":
-        """Return it after a blip; 0 < `most` < 1 is p0.
+        """Return the comparison after a blip; 0 < `most` < 1 is p0.
 
         >>> past = Past(since=0)
         >>> for blip in range(5):

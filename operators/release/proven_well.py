@@ -23,7 +23,7 @@ ALPHA = 0.05  # The chance that what serves now is ever wrongly called well, or 
 
 
 def counted(at: PaneContext, cause: Cause, level: Level, heirs: Sequence[str], health: Health) -> Health:
-    """Return it after what came of the versions that serve instead."""
+    """Return `health` after the events of the versions that serve instead."""
     where = _where(cause)
     if level.sli is None:
         both = [at.above(name, where, level.measure, level.code) for name in heirs]

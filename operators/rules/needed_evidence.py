@@ -16,7 +16,7 @@ _NONE = SliceWeights()
 
 
 def needed_of(canary: CanaryState, which: Ints, alphas: Floats) -> list[float]:
-    """Return it of processes by their numbers, (W,), which may be wrong with `alphas`."""
+    """Return that ln E of processes by their numbers, (W,), which may be wrong with `alphas`."""
     placed = canary.placed
     weights = [canary.weights.get(column, _NONE).of for column in placed.columns]
     of_each = np.where(placed.whole[which], 1.0, np.array([_of_new(each) for each in weights])[placed.column[which]])
@@ -30,7 +30,7 @@ def needed_of(canary: CanaryState, which: Ints, alphas: Floats) -> list[float]:
 
 
 def needed_each(canary: CanaryState, processes: Iterable[Process]) -> Iterator[float]:
-    """Yield it of each of some processes, which need not be there yet."""
+    """Yield that ln E of each of some processes, which need not be there yet."""
     known: dict[tuple[Comparison, int, bool, float], float] = {}
     for process in processes:
         column = process.release, process.sli

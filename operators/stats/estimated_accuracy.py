@@ -94,9 +94,9 @@ def _intervals(right: Ints, n: Ints, alpha: float) -> tuple[Floats, Floats]:
 
 
 def contradicted(found: Estimated, came: Ints, labels: Ints, confidence: float) -> Estimated:
-    """Return it without a lower bound where the labels that `came` (K, 2 * CELLS) are surely worse than estimated.
+    """Drop the lower bound where the labels that `came` (K, 2 * CELLS) are surely worse than estimated.
 
-    Without an upper one where they are surely better. `labels` are those before. Few labels are further off by chance
+    Drop the upper one where they are surely better. `labels` are those before. Few labels are further off by chance
     than a normal distribution knows, so their own exact bounds must say so, too.
 
     >>> labels = np.zeros((1, 2 * CELLS), np.int64)

@@ -48,7 +48,7 @@ class Gone(msgspec.Struct, frozen=True, kw_only=True):
         return total
 
     def step(self, requests: int, total: int, limit: float, begins: int) -> "Gone":
-        """Return it after a pane that `begins` then [Unix ms], with some requests.
+        """Return the test after a pane that `begins` then [Unix ms], with some requests.
 
         >>> gone = Gone()
         >>> for pane in range(5):

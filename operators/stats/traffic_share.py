@@ -38,7 +38,7 @@ class Excess(msgspec.Struct, frozen=True, kw_only=True):
         return high + math.log(sum(math.exp(each - high) for each in self.log_m) / len(self.log_m))
 
     def step(self, requests: int, total: int, allowed: float) -> "Excess | None":
-        """Return it after a pane with some requests, None where nothing speaks for an excess any more.
+        """Return the test after a pane with some requests, None where nothing speaks for an excess any more.
 
         >>> excess = Excess().step(30, 100, allowed=0.01)
         >>> excess.requests, excess.sure, Excess().step(1, 100, allowed=0.01).sure

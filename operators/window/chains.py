@@ -53,7 +53,7 @@ class Chains(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def first_events(chains: Chains) -> Chains:
-    """Return it with each chain once, in order, by its first event; and of each row the first `CHAINS_MAX` chains."""
+    """Return each chain once, in order, by its first event; and of each row the first `CHAINS_MAX` chains."""
     order = order_by(chains.row, chains.chain, chains.event)
     order = order[runs_of(chains.row[order], chains.chain[order])]
     row = chains.row[order]

@@ -62,7 +62,7 @@ class PackedHop(msgspec.Struct, frozen=True, kw_only=True):
         return HopCounts(slots=slots.astype(np.int64), events=events, slis=slis, sums=sums, cells=cells)
 
     def renumbered(self, new_slot: Ints) -> "PackedHop":
-        """Return it with other slots: `new_slot` (old slots,) says which."""
+        """Return the hop with other slots: `new_slot` (old slots,) says which."""
         return msgspec.structs.replace(self, slots=new_slot[self.slots].astype(np.int32))
 
 

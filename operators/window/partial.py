@@ -97,7 +97,7 @@ def user_rows(part: Partial) -> tuple[Ints, Ints, Ints]:
 
 
 def keep_first(part: Partial) -> Partial:
-    """Return it with only the first offenders and samples of each model and version."""
+    """Return a partial with only the first offenders and samples of each model and version."""
     if not part.offenders and not part.samples:
         return part
     late, pane, which = part.late, part.pane, part.which
@@ -118,7 +118,7 @@ def _versions(part: Partial, rows: Ints) -> Ints:
 
 
 def unwatched(part: Partial) -> Partial:
-    """Return it without samples, watched fields, ages and chains: windows, and what rebuilds them, need none."""
+    """Return a partial without samples, watched fields, ages and chains, which windows do not need."""
     if part.samples:
         part = msgspec.structs.replace(part, samples=())
     if not (part.moments.shape[1] or len(part.ages) or part.chains):
