@@ -30,7 +30,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def words(self) -> str:
-        """It in words.
+        """The comparison in words.
 
         >>> Preferences(evaluator="helpful", by_case={"a": "candidate", "b": "tie"}).words
         'helpful prefers the candidate 1 times, the baseline 0 times, 1 ties; by chance alone, p = 1'

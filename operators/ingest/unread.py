@@ -33,7 +33,7 @@ def unread_fields(text: bytes, kind: type) -> Sequence[str]:
     try:
         fields = _fields_of(text)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ()  # It is refused, and that is told.
+        return ()  # The message is refused, and that is reported.
     names = [name for name in fields if name not in known][:NAMES_MAX]
     return tuple(_described(cut(name, NAME_MAX), known - fields.keys()) for name in names)
 

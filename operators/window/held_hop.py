@@ -47,7 +47,7 @@ class PackedHop(msgspec.Struct, frozen=True, kw_only=True):
     parts: Sequence[PackedRows]
 
     def counts(self, low: int = 0, high: int = END) -> Iterator[HopCounts]:
-        """Yield it as it was, in parts; those alone that have slots from `low` to `high`."""
+        """Yield the hop as it was, in parts; only those parts that have slots from `low` to `high`."""
         last = 0
         for part in self.parts:
             first, last = last, last + part.rows

@@ -36,7 +36,7 @@ def wander(hours: Floats, lengths: Sequence[int]) -> float:
 
 
 def _of_blocks(hours: Floats, known: NDArray[np.bool_], length: int) -> float:
-    """Return it by blocks of so many hours, 0 where they are not known; the last one ends with the last hour."""
+    """Return that variance by blocks of so many hours, 0 where too few are known; the last ends with the last hour."""
     blocks = len(hours) // length
     if blocks < BLOCKS_MIN:
         return 0.0

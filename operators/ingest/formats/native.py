@@ -210,7 +210,7 @@ class _OneKind:
         try:
             return unread_fields(next(iter(split(first)), b""), self._kind)
         except UNDECODABLE:
-            return ()  # It is refused, and that is told.
+            return ()  # The message is refused, and that is reported.
 
 
 ITEMS: Mapping[Stream, Any] = {"events": Event, "feedback": Feedback, "commands": AnyCommand}

@@ -22,7 +22,7 @@ class AllOf(Sli, frozen=True, kw_only=True):
 
 
 class BoundAllOf(AllOf, frozen=True, kw_only=True):
-    """It with the SLIs that it names, and how each of them classifies and reads items."""
+    """The SLI with those that it names, and how each of these classifies and reads items."""
 
     parts: tuple[tuple[Sli, SliKind[Sli]], ...]
 

@@ -61,7 +61,7 @@ class ArrowDecoder:
             texts = row_texts(messages.values[0]) if len(messages) and messages.values[0] else ()
             return tuple(unread_fields(texts[0], self._kind)) if len(texts) else ()
         except WrongBatch:
-            return ()  # It is refused, and that is told.
+            return ()  # The message is refused, and that is reported.
 
     def _rows(self, message: bytes, position: int, rejects: list[Reject]) -> list[bytes]:
         if not message:
