@@ -6,6 +6,7 @@ from contextlib import closing
 from pathlib import Path
 
 from flows.recovery.contents import bytes_of
+from flows.recovery.left_out import note, noted
 from operators.connectors.replaced import fewer, made_again
 from operators.ingest.position import SavedInput
 from operators.recovery import content
@@ -26,17 +27,21 @@ def check_logs(
     """LogReplaced, Unreadable unless every saved partition is there, `ids` by partition, and of the log that was saved.
 
     `step` is that of the source, and `log_of` returns the id of the log that is in what it saves. Topics may be left
-    out: what was saved of their partitions is returned, the id of the log by partition. But not while another topic is
-    new, as that may be the same one under another name.
+    out: what was saved of their partitions is returned, the id of the log by partition. But not at a start at which
+    another topic is new, as that may be the same one under another name.
     """
     saved = saved_ids(parts, step, log_of)
     missing = sorted(saved.keys() - ids.keys())
     before, now = ({_topic_of(name) for name in some} for some in (saved, ids))
-    if missing and (now - before or any(_topic_of(name) in now for name in missing)):
-        raise fewer(missing)
+    known = noted(parts[0].parent) if parts else set()
+    gone = [name for name in missing if _topic_of(name) not in known]
+    if (gone and now - before) or any(_topic_of(name) in now for name in missing):
+        raise fewer(gone or missing)
     for name, log_id in sorted(saved.items()):
         if log_id and ids.get(name) and log_id != ids[name]:
             raise made_again(name, log_id, ids[name])
+    if missing or known:
+        note(parts[0].parent, {_topic_of(name) for name in missing})
     return {name: saved[name] for name in missing}
 
 

@@ -9,6 +9,8 @@ import pytest
 from bytewax.recovery import init_db_dir
 
 from flows.pulse import Pulse
+from flows.recovery.left_out import FILE
+from flows.recovery.parts import StoreUnusable
 from flows.recovery.saved import check_logs, saved_ids
 from flows.topic_watch import TopicWatch
 from operators.connectors.kafka.topics import Described
@@ -107,11 +109,20 @@ def test_a_store_says_which_logs_it_goes_on_with(tmp_path: Path) -> None:
 
 def test_a_topic_may_be_left_out_but_not_while_another_is_new(tmp_path: Path) -> None:
     parts = store(tmp_path, {"a/0": [(7, "id1")], "b/0": [(9, "id2")], "b/1": [(9, None)]})
-    assert check_logs(parts, {"a/0": "id1"}) == {"b/0": "id2", "b/1": ""}
-    assert check_logs(parts, {"a/0": "id1", "b/0": "id2", "b/1": "id2"}) == {}
-    for now in ({"a/0": "id1", "c/0": "id3"}, {"a/0": "id1", "b/0": "id2"}):
+    without, added = {"a/0": "id1"}, {"a/0": "id1", "c/0": "id3"}
+    whole = without | {"b/0": "id2", "b/1": "id2"}
+    for now in (added, {"a/0": "id1", "b/0": "id2"}):
         with pytest.raises(LogReplaced, match=r"b/1 was read before and is not there any more: .*left out at a start"):
             check_logs(parts, now)
+    assert check_logs(parts, whole) == {}
+    for now in (without, added, without):  # Once it is left out others may come.
+        assert check_logs(parts, now) == {"b/0": "id2", "b/1": ""}
+    assert check_logs(parts, whole) == {}
+    with pytest.raises(LogReplaced, match="b/0, b/1 was read"):
+        check_logs(parts, added)
+    (tmp_path / FILE).write_text("{")
+    with pytest.raises(StoreUnusable, match="left-out"):
+        check_logs(parts, without)
 
 
 def test_a_store_of_before_ids_were_saved_loads() -> None:
