@@ -17,6 +17,7 @@ from flows.settings import Settings
 from operators.connectors.control.command_topic import send_to_topic
 from operators.connectors.control.file import append_to_file
 from operators.ingest import reserved
+from operators.ingest.credentials import forbidden
 from operators.policy.command_keys import DEFAULT_KEY
 from operators.policy.errors import PolicyError
 from operators.policy.reading import Duration
@@ -123,12 +124,17 @@ def unsilence(model: str | None, rule: str | None, by: str | None) -> AnyCommand
 
 
 def send(command: AnyCommand, where: Settings, file: Path | None, key: str | None = None) -> None:
-    """Store a command in its topic, or as a line of `file`. KafkaFailure, OSError, PolicyError.
+    """Store a command in its topic, or as a line of `file`. KafkaFailure, OSError, PolicyError, WrongCommand.
 
-    It is signed with the `key` of the policy of that id, or that of the environment, if there is one.
+    It is signed with the `key` of the policy of that id, or that of the environment, if there is one. What that key
+    has no right to is not sent: the worker would refuse it, and whoever sent it hears of that elsewhere, if at all.
     """
     if key is not None and key != DEFAULT_KEY:
-        secret = secret_of(where, load_policy(where.policy), key)
+        policy = load_policy(where.policy)
+        secret = secret_of(where, policy, key)
+        fault = forbidden(command, next(each for each in policy.commands.key if each.id == key), None)
+        if fault is not None:
+            raise WrongCommand(fault[1])
         command = signed(msgspec.structs.replace(command, key=key), secret)
     elif where.command_key is not None:
         command = signed(command, where.command_key)

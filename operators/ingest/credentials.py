@@ -50,7 +50,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
             return "unsigned", "the command has no signature"
         if held is None:
             return "unknown_key", f"there is no key {name!r}"
-        return signature_fault(body, held.secret) or _forbidden(command, held.key, appended_ms)
+        return signature_fault(body, held.secret) or forbidden(command, held.key, appended_ms)
 
     def attributed(self, command: AnyCommand) -> AnyCommand:
         """Return a command that was believed, said by whose key signed it, whatever it claims.
@@ -70,7 +70,7 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
         return alone | dict(self.held)
 
 
-def _forbidden(command: AnyCommand, key: CommandKey, appended_ms: int | None) -> tuple[str, str] | None:
+def forbidden(command: AnyCommand, key: CommandKey, appended_ms: int | None) -> tuple[str, str] | None:
     """Return why a key may not say this. A command from before its key was retired stays as valid as it was.
 
     Whoever has the key can give a command any time, but not the time at which the broker gets it.
