@@ -25,6 +25,7 @@ LABEL = {"ts": START_MS + 60_000, "kind": "label", "value": "yes", "model": "m",
 HOUR_MS = 3_600_000
 # What of feedback decides whether it counts, and for whom.
 TOLD: dict[str, dict[str, Any]] = {
+    "3-2": {"slices": {"region": "us", "tier": "gold"}},
     "3-4": {"value": "007"},
     "3-5": {"kind": "judge", "value": 0.25, "sample": "report"},
     "3-6": {"kind": "judge", "value": 0.5, "standing": "disagrees"},
@@ -36,6 +37,7 @@ PREDICTIONS = {"3-8": "007", "3-9": 7, "3-10": "1.50", "3-11": 1.5, "3-12": True
 def _event(line: bytes) -> dict[str, Any]:
     """An event of the log; one is the answer to a copy, some say something."""
     event: dict[str, Any] = json.loads(line)
+    event["slices"]["tier"] = "gold"  # No dimension of the policy that the store was written under.
     prediction = PREDICTIONS.get(event["request_id"])
     return (
         event | {"mirrored": event["request_id"] == "3-7"} | ({} if prediction is None else {"prediction": prediction})
@@ -129,10 +131,20 @@ def test_items_of_the_store_say_what_decides_as_they_came(folder: Path) -> None:
     feedback = {each["request_id"]: each for each in asked(folder, "feedback")}
     for name, fields in TOLD.items():
         given = {"sample": None, "standing": None, "mirrored": False} | LABEL | fields
+        given.pop("slices", None)
         assert {field: feedback[name][field] for field in given} == given
     (source,) = asked(folder, "sources")
     events = {each["request_id"]: each["prediction"] for each in asked(folder, "events", **source)}
     assert {name: events[name] for name in PREDICTIONS} == PREDICTIONS
+
+
+def test_feedback_of_the_store_is_of_dimensions_that_only_a_new_policy_has(folder: Path) -> None:
+    """It had the dimensions of the policy that it was stored under, and none of its events' others."""
+    slices = {each["request_id"]: each["slices"] for each in asked(folder, "feedback")}
+    assert {name: slices[name] for name in ("3-2", "3-4")} == {
+        "3-2": {"region": "us", "tier": "gold"},
+        "3-4": {"region": "", "tier": "gold"},
+    }
 
 
 def asked(folder: Path, query: str, **params: str) -> list[dict[str, Any]]:
