@@ -87,7 +87,7 @@ class RuleAlarms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FalseAlarms(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found in a time [Unix ms] of so many weeks."""
+    """What was found in the time of the events [Unix ms], of so many weeks."""
 
     start: int
     end: int
@@ -127,10 +127,11 @@ def measured(policy: Policy, files: QuietFiles, stop: Stop, progressed: Callable
     """Return what a policy says of files. NothingToMeasure; OSError, GivenTwice, ReadOnce, TooManyRejects."""
     replay.require_files(files.paths)
     found, taken = _run(policy, files, stop, progressed)
-    if taken.first_ms is None or taken.last_ms is None:
+    first, last = taken.first_event_ms, taken.last_event_ms
+    if first is None or last is None:
         refused = f"; {taken.refused} items were refused" if taken.refused else ""
         raise NothingToMeasure(f"--backtest: the files have no events{refused}")
-    weeks = (taken.last_ms + 1 - taken.first_ms) / WEEK_MS
+    weeks = (last + 1 - first) / WEEK_MS
     monitors = [_of_monitor(each, monitor, found, weeks) for each in policy.each for monitor in each.monitors]
     noisy = {(each.team, each.monitor): each.a_week_promised for each in monitors if each.more}
     if noisy and not stop.requested:
@@ -140,8 +141,8 @@ def measured(policy: Policy, files: QuietFiles, stop: Stop, progressed: Callable
         replace = msgspec.structs.replace
         monitors = [replace(each, suggestion=suggested.get((each.team, each.monitor))) for each in monitors]
     return FalseAlarms(
-        start=taken.first_ms,
-        end=taken.last_ms + 1,
+        start=first,
+        end=last + 1,
         weeks=round(weeks, 4),
         items=taken.items,
         refused=taken.refused,

@@ -16,6 +16,7 @@ from flows.backtest.seen import Seen
 from operators.connectors.stop import Stop
 from operators.evaluation_state import PaneOutcome
 from operators.handing_over import Coming
+from operators.ingest.formats.format import Stream
 from operators.ingest.partition import Batch
 from operators.metrics import Metrics
 from operators.policy.policy import Policy
@@ -32,7 +33,8 @@ Take = Callable[[Policy, PaneOutcome], None]
 class Covered(msgspec.Struct, kw_only=True):
     """How many events and feedback there were, from when to when [Unix ms], and how many of all items were refused.
 
-    `refusals` has those by reason, `unclaimed` by model the items that no policy file takes; `seen` is what is in them.
+    `first_event_ms` and `last_event_ms` are of events alone: labels may come months later. `refusals` has those by
+    reason, `unclaimed` by model the items that no policy file takes; `seen` is what is in them.
     """
 
     items: int = 0
@@ -40,6 +42,8 @@ class Covered(msgspec.Struct, kw_only=True):
     late: int = 0
     first_ms: int | None = None
     last_ms: int | None = None
+    first_event_ms: int | None = None
+    last_event_ms: int | None = None
     refusals: Counter[str] = msgspec.field(default_factory=Counter)
     unclaimed: Counter[str] = msgspec.field(default_factory=Counter)
     seen: Seen = msgspec.field(default_factory=Seen)
@@ -55,8 +59,8 @@ def each_outcome(inputs: Sequence[Input], policy: Policy, stop: Stop, take: Take
     Panes of a model come in order. Whatever stopped it is raised.
     """
     taken = Covered()
-    counted = {each.name for each in inputs if each.stream != "commands"}
-    watch = InputWatch(batch=lambda name, batch: _note(taken, batch, counted=name in counted))
+    streams = {each.name: each.stream for each in inputs}
+    watch = InputWatch(batch=lambda name, batch: _note(taken, batch, streams[name]))
     cli_main(
         _flow(MonitorSource(inputs, policy, stop=stop, watch=watch), policy, take, taken.seen), epoch_interval=EPOCH
     )  # type: ignore[no-untyped-call]  # A native function.
@@ -79,15 +83,22 @@ def _flow(source: MonitorSource, policy: Policy, take: Take, seen: Seen) -> Data
     return flow
 
 
-def _note(taken: Covered, batch: Batch, *, counted: bool) -> None:
+def _note(taken: Covered, batch: Batch, stream: Stream) -> None:
     taken.refused += len(batch.rejects)
     taken.refusals.update(reject.reason for reject in batch.rejects)
     taken.unclaimed.update(batch.unclaimed)
     taken.late += batch.late
-    if counted and batch.items:
-        taken.items += batch.items
-        taken.first_ms = min(batch.oldest_ms, batch.oldest_ms if taken.first_ms is None else taken.first_ms)
-        taken.last_ms = max(batch.newest_ms, taken.last_ms or 0)
+    if stream == "commands" or not batch.items:
+        return
+    taken.items += batch.items
+    taken.first_ms, taken.last_ms = _with(batch, taken.first_ms, taken.last_ms)
+    if stream == "events":
+        taken.first_event_ms, taken.last_event_ms = _with(batch, taken.first_event_ms, taken.last_event_ms)
+
+
+def _with(batch: Batch, first_ms: int | None, last_ms: int | None) -> tuple[int, int]:
+    """Return a span of time with that of a batch."""
+    return min(batch.oldest_ms, batch.oldest_ms if first_ms is None else first_ms), max(batch.newest_ms, last_ms or 0)
 
 
 class _Sink(DynamicSink[tuple[str, Any]]):

@@ -181,6 +181,15 @@ def test_a_table_says_what_to_set(found: dict[str, Any]) -> None:
         assert words in printed(found)
 
 
+def test_labels_that_come_long_after_make_no_more_weeks(folder: Path, found: dict[str, Any]) -> None:
+    """As many alarms a week, and as many more than promised, however late the labels of these events are."""
+    label = event(START_MS + 60 * D, kind="label", value="yes", prediction="yes")
+    (folder / "labels.ndjson").write_text(json.dumps(label))
+    done = json.loads(run(folder, "--json", "--feedback", folder / "labels.ndjson").stdout)
+    assert (done["weeks"], done["items"]) == (found["weeks"], found["items"] + 1)
+    assert by_name(done)["hourly"]["a_week"] == by_name(found)["hourly"]["a_week"]
+
+
 def test_where_no_limit_helps_it_says_so(folder: Path, tmp_path: Path) -> None:
     """All values are outside of what the profile has: PSI is far above ten times its limit."""
     lines = (event(START_MS + at * M + 1, features={"x": 100.0}) for at in range(180))
