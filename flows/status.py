@@ -31,10 +31,9 @@ def print_status(store: Store, asked: Asked, console: Console) -> None:
         console.print("\n".join(_model(model)), soft_wrap=True)
     console.print()
     for alert in shown["alerts"]:
-        who = plain(alert["acked_by"]) if alert["acked_by"] else "nobody looks after it yet"
         names = (alert["model"], alert["version"], alert["rule"], alert["worst"])
         what = plain(f"{alert['severity']}: {' '.join(filter(None, names))}")
-        console.print(f"{what}, for {alert['age']}, {who}", soft_wrap=True)
+        console.print(f"{what}, for {alert['age']}, {_cared_for(alert)}", soft_wrap=True)
     for event in shown["events"][:EVENTS]:
         text = plain(f"{event['model']} {event['version']} {event['word']} {event['state']} by {event['rule']}")
         console.print(f"{clock(event['at'])}  {text}  {plain(event['worst'])}", soft_wrap=True)
@@ -57,6 +56,12 @@ def _urgent(each: dict[str, Any]) -> list[str]:
     """Return a decision as lines: why, how sure, where, since when, and what to do."""
     lines = [plain(each["title"]), *(f"  {fact['name']}: {plain(fact['words'])}" for fact in each["facts"])]
     return [*lines, f"  What to do: {each['to_do']} {plain(each['runbook'])}".rstrip(), ""]
+
+
+def _cared_for(alert: dict[str, Any]) -> str:
+    """Return who looks after an alert; of what nobody does the event, which `rollguard control ack` wants."""
+    muted = "silenced, " if alert["is_silenced"] else ""
+    return muted + (plain(alert["acked_by"]) or f"nobody looks after it yet (event {plain(alert['event'])})")
 
 
 def _verdicts(share: dict[str, Any]) -> str:

@@ -113,3 +113,18 @@ def test_an_earlier_moment_is_said_as_it_was(store: Store) -> None:
     (model,) = overview(store, Asked(at=START + 5 * MINUTE))["models"]
     assert (model["state"].word, model["entered"]) == ("rolling out", START + MINUTE)
     assert _printed(store, Asked(at=START)) == "nothing is counted yet\n"
+
+
+@pytest.mark.parametrize("silenced", [0, 1])
+def test_an_open_alert_says_its_event_and_whether_it_is_silenced(
+    store: Store, embedded_clickhouse: Embedded, silenced: int
+) -> None:
+    """What was silenced stood there as if somebody were needed, and `control ack` wants an id that was nowhere."""
+    embedded_clickhouse.client.command(
+        "INSERT INTO control (model, version, id, revision, type, state, at, rule, severity, silenced, ver)"
+        " VALUES ('m', 'v2', 'e-7', 2, 'alert', 'firing', fromUnixTimestamp64Milli({at:Int64}, 'UTC'), 'slo', 'page',"
+        " {silenced:UInt8}, 1)",
+        parameters={"at": START + 15 * MINUTE, "silenced": silenced},
+    )
+    muted = "silenced, " if silenced else ""
+    assert f"\npage: m v2 slo, for 5:00, {muted}nobody looks after it yet (event e-7)\n" in _printed(store, Asked())
