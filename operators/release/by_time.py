@@ -42,5 +42,5 @@ def _outlasting(model: Model, policy: Policy, release: ReleaseState) -> Iterator
 
 
 def outlasts_ms(verdict: Verdict, lasting_ms: int) -> int:
-    """Return how long after a release began an earlier verdict says something of it: its window, and then some."""
+    """Return how long after a release began an earlier verdict says something of it: its window, and a little more."""
     return (verdict.evidence.window_ms or 0) + lasting_ms

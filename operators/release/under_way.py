@@ -1,4 +1,4 @@
-"""Releases under way that a pane neither moves on nor gives anything to say of: all that it leaves are counts.
+"""Releases under way that a pane does not move on, and of which nothing is written: it leaves nothing but counts.
 
 Most releases of most panes: the candidate serves, nothing is found, nothing holds. What `begin_pane` and `end_pane`
 would do with each part that is known of such a release is here once more, as what it takes for that part to stay as
@@ -29,7 +29,7 @@ class _Blips(NamedTuple):
 
 
 class UnderWay:
-    """Tells of releases under one policy, and counts what a pane brings to those that it leaves as they are."""
+    """Tells which releases a pane leaves as they are, under one policy, and counts what it brings to these."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy

@@ -19,12 +19,12 @@ from operators.release.under_way import UnderWay
 from operators.rules.verdict import Verdict
 from operators.wire.control import Word
 
-# Of a series of which nothing worse was said: neither is news.
+# No news on a series of which nothing worse was said.
 SAY_NOTHING: tuple[Word, ...] = ("OK", "INSUFFICIENT")
 
 
 class Uneventful:
-    """Tells of models under one policy."""
+    """Tells for which models a pane is uneventful, under one policy."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy

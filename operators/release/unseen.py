@@ -15,12 +15,12 @@ from operators.wire.commands import Release
 from operators.wire.control import ControlEvent, Severity
 from operators.wire.mirrored import original
 
-WAITING_MAX = 20  # Of one model: more than anybody is about to roll out.
+WAITING_MAX = 20  # Of one model: more than anybody rolls out at once.
 RULE = "commands:unseen"  # What such releases are called where a rule is named.
 
 
 def await_unseen(model: Model, at: PaneContext, due: Sequence[Due]) -> list[ControlEvent]:
-    """Tell of releases of versions that have not served, and of what becomes of them.
+    """Return alerts on releases of versions that have not served, and on what becomes of them.
 
     Only with panes in which something came in: silence says nothing of who serves.
     """
@@ -68,7 +68,7 @@ def _drop(model: Model, at: PaneContext, release: ReleaseState, why: str) -> Con
 
 
 def _alert(model: Model, at: PaneContext, release: ReleaseState, what: str, **fields: object) -> ControlEvent:
-    """A baseline that never served leaves its candidate unjudged: that is to be looked into."""
+    """A baseline that never served leaves its candidate unjudged: somebody has to look into that."""
     reason = f"the release of {original(release.candidate)} beside {release.baseline}: {what}"
     severity: Severity = "ticket" if release.baseline in release.unseen else "info"
     return model.say("alert", at, release.candidate, RULE, severity, None, reason=reason, **fields)

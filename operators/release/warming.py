@@ -1,4 +1,4 @@
-"""When a candidate says something of itself: a version that has just begun to serve is cold, and so are new instances.
+"""From when on a candidate counts: a version that has just begun to serve is cold, and so are new instances.
 
 For each larger share that is declared there are new instances, as cold as the first ones were, and so are those of
 another build under the name of a version that serves already. So `warm_up` is left out of the comparison then, too; at
@@ -14,7 +14,7 @@ RESTS = 4  # Times the `warm_up` that a candidate is compared for before the nex
 
 
 def warmed_up(model: Model, release: ReleaseState, policy: Policy) -> int:
-    """Return the first pane that says something of a candidate."""
+    """Return the first pane that counts for a candidate."""
     served = model.served.get(release.candidate)
     if served is None:
         return release.since

@@ -10,7 +10,7 @@ BY_OWN = "gateways split the traffic by their own weights again"
 
 
 def take_over(model: Model, version: str, others: Mapping[str, float]) -> None:
-    """Give a promoted version all traffic but what others have whose releases go on: their shares."""
+    """Give a promoted version all traffic but the shares of others whose releases go on."""
     kept = {name: round(share, DIGITS) for name, share in others.items()}
     rest = round(1.0 - sum(kept.values()), DIGITS)
     # Nobody can say what it had of traffic that was all of others.
@@ -54,6 +54,6 @@ def by_own_weights(model: Model, version: str) -> list[str]:
 
 
 def _scale(model: Model, total: float) -> None:
-    """Let the shares add up to `total`, as they are to one another."""
+    """Scale the shares so that they add up to `total`."""
     now = sum(model.promoted.values())
     model.promoted = {name: round(each * total / now, DIGITS) for name, each in model.promoted.items() if now}

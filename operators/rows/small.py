@@ -1,4 +1,4 @@
-"""Small things whose rows are made at once: what is made for a whole column costs more than the few rows it holds."""
+"""Small things whose rows are made together: a column has a fixed cost, which is more than that of a few rows."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar

@@ -45,7 +45,7 @@ def largest(totals: Ints) -> int:
 class Ring:
     """`totals` (slots, 2) are good and bad of the window that ends with the last pane; a new slot has none."""
 
-    _held: list[int] | None = None  # The hops with anything in them, the oldest first; None: nobody has looked.
+    _held: list[int] | None = None  # The hops with anything in them, the oldest first; None: not worked out yet.
 
     def __init__(self, panes: int, sli: int) -> None:
         self.hop_panes = hop_panes(panes)
@@ -128,7 +128,7 @@ class Ring:
         self.hop, self.hops, self.totals, self._held = other.hop, other.hops, other.totals, other._held
 
     def same(self, other: "Ring") -> bool:
-        """Tell whether another one has the same panes in its window, by slot."""
+        """Tell by slot whether another ring has the same panes in its window."""
         return self.hop == other.hop and np.array_equal(self.hops, other.hops)
 
     def only(self, slots: Ints) -> None:

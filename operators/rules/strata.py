@@ -66,7 +66,7 @@ class Strata:
         self.first: Ints = np.full(slis, NEVER)
 
     def open(self, begins: int, panes: int, slis: Ints) -> None:
-        """Say of which block what is added next of `slis` is; what is left of windows that ended is thrown away."""
+        """Set the block that the next counts of `slis` belong to; what is left of windows that ended is thrown away."""
         others = slis[self.until[slis] <= begins]
         if len(others):
             self.first[others] = np.where(self.first[others] == NEVER, begins, self.first[others])
@@ -134,7 +134,7 @@ class Strata:
         """Give the strata that are new their places, in order of their texts."""
         new = [name for name in names if name.text not in self._index]
         for name in sorted(new, key=lambda name: name.text):
-            if name.text not in self._index:  # It is of both versions.
+            if name.text not in self._index:  # A stratum is of both versions.
                 self._index[name.text] = len(self.names)
                 self.names.append(name)
         if len(self.names) > len(self.pending):

@@ -94,7 +94,7 @@ class Threshold(Rule, frozen=True, kw_only=True):
 class ThresholdEvaluator(HeldToTargets):
     """Keeps the ring of the window, and by slot the time it has been below. One pane of 300 series: 0.3 ms."""
 
-    still: bool | None = False  # Whether an empty pane would change nothing, as sums are; None: nobody has looked.
+    still: bool | None = False  # Whether an empty pane would change nothing, with these sums; None: not worked out yet.
 
     def __init__(self, rule: Threshold, policy: Policy) -> None:
         self.rule = rule
@@ -131,7 +131,7 @@ class ThresholdEvaluator(HeldToTargets):
 
     @staticmethod
     def limits_of(rules: Sequence["ThresholdEvaluator"]) -> ThresholdLimits:
-        """Return what rules hold all series to; a rule with targets of versions is alone."""
+        """Return what rules hold all series to; a rule with targets of versions is stepped alone."""
         first = rules[0]
         if has_targets(first.rule):
             return first._limits_by_slot()

@@ -1,6 +1,6 @@
 """Which rows of a window are looked at when it ends: those that are stored, and those that a rule judges.
 
-Quantiles and bounds are worked out of these alone: they are most of what a window costs.
+Quantiles and bounds, which are most of what a window costs, are worked out for these rows alone.
 """
 
 from collections.abc import Iterable
