@@ -5,13 +5,13 @@ Contexts are made of the models to which something happens; of all others `pane_
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import cache
+from functools import cached_property
 
 from operators.arrays import Ints
 from operators.policy.policy import Policy
 from operators.release.model import PaneContext
 from operators.release.model_slots import ALL_TRAFFIC, ModelSlots
-from operators.release.pane_traffic import PaneTraffic, traffic_of
+from operators.release.pane_traffic import PaneTraffic, VersionTraffic, traffic_of
 from operators.rules.current import Current
 from operators.rules.pane_counts import PaneCounts
 from operators.rules.spreads import Values
@@ -41,39 +41,17 @@ class PaneContexts:
         return at
 
     def _make(self, model: str) -> PaneContext:
-        counts, current, values = self._counts, self._current, self._values
-
-        @cache  # Only looked up when more than all traffic is asked for.
-        def places() -> Places:
-            return self._contexts.places(model, counts)
-
+        current, values = self._current, self._values
         came = self.traffic.came.get(model, ())
         copies = sorted((each for each in came if is_mirrored(each.version)), key=lambda each: each.version)
-        producer = self._contexts.producer
-
-        whole = {(each.version, ALL_TRAFFIC): each.row for each in came}
-
-        def slis(version: str, text: str) -> Ints | None:
-            row = whole.get((version, text))
-            row = places().get((version, text)) if row is None else row
-            return None if row is None else counts.slis[row]
-
-        def producers(version: str) -> dict[str, Ints]:
-            if producer is None:
-                return {}
-            return {
-                text: counts.slis[row]
-                for (of, text), row in places().items()
-                if of == version and producer.fullmatch(text)
-            }
-
+        counts = _ModelCounts(self._contexts, self._counts, model, came)
         return PaneContext(
             policy=self._contexts.policy,
-            pane=counts.pane,
+            pane=self._counts.pane,
             requests=self.traffic.requests(model),
             copies={each.version: each.requests for each in copies},
-            slis=slis,
-            producers=producers,
+            slis=counts.slis,
+            producers=counts.producers,
             errors=self.traffic.seen.errors.get(model, {}),
             samples=self.traffic.seen.samples.get(model, {}),
             current=lambda rule, version, text, compared=None: current.of(rule, (model, version, text), compared),
@@ -82,6 +60,33 @@ class PaneContexts:
                 rule, (model, version, measure), since, code
             ),
         )
+
+
+class _ModelCounts:
+    """The counts of SLIs of one model in a closed pane, (S, 3) of a version and slice."""
+
+    def __init__(self, contexts: "Contexts", counts: PaneCounts, model: str, came: Sequence[VersionTraffic]) -> None:
+        self._contexts, self._counts, self._model = contexts, counts, model
+        self._whole = {(each.version, ALL_TRAFFIC): each.row for each in came}
+
+    @cached_property  # Only looked up when more than all traffic is asked for.
+    def _places(self) -> Places:
+        return self._contexts.places(self._model, self._counts)
+
+    def slis(self, version: str, text: str) -> Ints | None:
+        row = self._whole.get((version, text))
+        row = self._places.get((version, text)) if row is None else row
+        return None if row is None else self._counts.slis[row]
+
+    def producers(self, version: str) -> dict[str, Ints]:
+        producer = self._contexts.producer
+        if producer is None:
+            return {}
+        return {
+            text: self._counts.slis[row]
+            for (of, text), row in self._places.items()
+            if of == version and producer.fullmatch(text)
+        }
 
 
 class Contexts:

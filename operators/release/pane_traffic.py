@@ -21,7 +21,7 @@ from operators.window.series_index import SliceSeries
 from operators.wire.mirrored import is_mirrored
 
 
-class Came(NamedTuple):
+class VersionTraffic(NamedTuple):
     """All traffic of a version, at a row of the pane: `counts` are its requests, then good and bad of each SLI."""
 
     version: str
@@ -53,7 +53,7 @@ class PaneTraffic(msgspec.Struct, frozen=True, kw_only=True):
     bucket: int
     hour: int
     known: int
-    came: Mapping[str, Sequence[Came]] = {}
+    came: Mapping[str, Sequence[VersionTraffic]] = {}
     scored: Mapping[str, Sequence[ScoredVersion]] = {}
     seen: Seen = NOTHING_SEEN
     by_version: dict[str, dict[str, int]] = {}
@@ -78,9 +78,9 @@ def traffic_of(
     slis = counts.slis.take(rows, axis=0)
     of_slis = slis[:, :, GOOD : BAD + 1].reshape(len(rows), 2 * slis.shape[1])
     counted = np.hstack((counts.events[rows, None], of_slis)).tolist()
-    came: dict[str, list[Came]] = {}
+    came: dict[str, list[VersionTraffic]] = {}
     for name, row, each in zip(series, rows.tolist(), counted, strict=True):
-        came.setdefault(name.model, []).append(Came(name.version, row, each))
+        came.setdefault(name.model, []).append(VersionTraffic(name.version, row, each))
     return PaneTraffic(
         pane=counts.pane,
         bucket=bucket_of(counts.pane, policy.pane_ms),
