@@ -17,6 +17,7 @@ from flows.reference.measures import panes_of, profile_of_measures
 from flows.reference.options import Options
 from flows.reference.users import with_users
 from flows.reference.windows import profile_of_windows
+from operators.connectors.clickhouse.client import held
 from operators.profiles.profile import Profile
 from operators.wire.events import TS_MS_MAX, TS_MS_MIN
 
@@ -26,6 +27,19 @@ def profile_of_store(url: str, wanted: Wanted, options: Options) -> tuple[Profil
     folder = unquote(urlsplit(url).path)
     if url.startswith("chdb:") and not Path(folder).is_dir():
         raise WrongReference(f"{folder}: no store there; `rollguard demo` and `replay` make one, --data names it")
+    with held(url):  # Each question would open the engine anew otherwise, half a second.
+        return _counted_profile(url, wanted, options)
+
+
+def profile_of_requests(url: str, wanted: Wanted, options: Options) -> tuple[Profile, Counted]:
+    """Return the profile of the request log. WrongReference, QueryError; ClickHouseError."""
+    start, end = (_at(TS_MS_MIN if wanted.start is None else wanted.start), _at(wanted.end or TS_MS_MAX))
+    with TemporaryDirectory(prefix="rollguard-reference-") as folder:
+        files = files_of(url, start, end, Path(folder))
+        return profile_of(files["events"], files["feedback"], wanted, options, lambda name, count: None, logged=True)
+
+
+def _counted_profile(url: str, wanted: Wanted, options: Options) -> tuple[Profile, Counted]:
     params = {
         "models": repr(sorted(wanted.models)),
         "versions": repr(sorted(wanted.versions)),
@@ -42,14 +56,6 @@ def profile_of_store(url: str, wanted: Wanted, options: Options) -> tuple[Profil
         raise WrongReference("--by: the store has slices in the bins of a profile only: add --like, or take --requests")
     profile = profile_of_measures(url, params, options, panes, counted)
     return with_users(url, params, profile, counted), counted
-
-
-def profile_of_requests(url: str, wanted: Wanted, options: Options) -> tuple[Profile, Counted]:
-    """Return the profile of the request log. WrongReference, QueryError; ClickHouseError."""
-    start, end = (_at(TS_MS_MIN if wanted.start is None else wanted.start), _at(wanted.end or TS_MS_MAX))
-    with TemporaryDirectory(prefix="rollguard-reference-") as folder:
-        files = files_of(url, start, end, Path(folder))
-        return profile_of(files["events"], files["feedback"], wanted, options, lambda name, count: None, logged=True)
 
 
 def _at(ms: int) -> datetime:

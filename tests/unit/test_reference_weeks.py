@@ -5,7 +5,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
+from flows.cli import app
 from operators.profiles.profile import Field, PartMoments, Profile, from_json
 from tests.dataflows.test_cli import rollguard
 
@@ -38,8 +40,8 @@ def written(path: Path, *, users: bool = True) -> Path:
 
 
 def built(path: Path, *words: object) -> tuple[Profile, str]:
-    done = rollguard("reference", "build", *words, "--out", path)
-    assert done.returncode == 0, done.stderr
+    done = CliRunner().invoke(app, ["reference", "build", *map(str, words), "--out", str(path)])
+    assert done.exit_code == 0, done.stderr
     return from_json(path.read_bytes()), done.stderr
 
 
