@@ -41,12 +41,15 @@ def files_of(url: str, start: datetime, end: datetime, folder: Path) -> Files:
 
 def unread_of(policy: Policy) -> list[str]:
     """Return what a policy asks for that the request log does not have, in words."""
-    fields = sorted(
-        {each.name for each in policy.watched if each.name.startswith(("features", "embedding", "residual"))}
-    )
+    fields = {
+        each.name
+        for file in policy.each
+        for each in file.watched
+        if each.name.startswith(("features", "embedding", "residual"))
+    }
     if not fields:
         return []
-    return [f"the request log has no features and embeddings: nothing is found on {', '.join(fields)}"]
+    return [f"the request log has no features and embeddings: nothing is found on {', '.join(sorted(fields))}"]
 
 
 def _command(command: str, ts: int, kind: str, by: str, model: str, fields: str) -> dict[str, Any]:

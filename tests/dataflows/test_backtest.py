@@ -7,16 +7,18 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from flows.backtest.archived import unread_of
 from flows.backtest.comparing import summed
 from flows.backtest.hearing import heard
 from flows.backtest.run import Asked, compare
 from flows.replay import inputs_of
 from operators.connectors.stop import Stop
-from operators.policy_file.teams import limited
+from operators.policy_file.teams import limited, parse_teams
 from operators.policy_file.toml import parse
 from operators.wire.control import ControlEvent
 from tests.dataflows.running import run_flow
 from tests.dataflows.test_cli import one_line, rollguard, text_of
+from tests.monitored import FILES
 from tests.releasing import THRESHOLD
 from tests.rolled_back import PANE_MS, START_MS, held_policy, log, policy
 
@@ -227,3 +229,12 @@ def test_what_a_policy_names_in_vain_is_said(tmp_path: Path) -> None:
         "now: 1 rollback_ineffective, and pages of them: these events did not follow its rollbacks",
         "new: 1 rollback_ineffective, and pages of them: these events did not follow its rollbacks",
     ]
+
+
+def test_what_the_request_log_lacks_is_said_of_every_file_of_a_policy() -> None:
+    watched = '[[monitor]]\nname = "m"\nkind = "psi"\nwindow = "5m"\nprofile = "all.json"\non = ["features.{name}"]\n'
+    names = ("amount", "card")
+    texts = {name: f'models = ["{name}"]\n{held_policy().text}{watched.format(name=name)}' for name in names}
+    assert unread_of(limited(parse(texts["card"], FILES))) == unread_of(parse(texts["card"], FILES))
+    (note,) = unread_of(parse_teams(texts, FILES))
+    assert note.endswith("nothing is found on features.amount, features.card")

@@ -26,6 +26,7 @@ from operators.ingest.formats.registry import FORMATS
 from operators.ingest.partition import Partition
 from operators.policy.errors import PolicyError
 from operators.policy.policy import Policy
+from operators.policy_file.teams import limited, parse_teams
 from operators.policy_file.toml import parse
 from operators.pseudonyms import Pseudonyms
 from operators.wire.events import Request
@@ -35,6 +36,10 @@ from tests.oracle import Log
 from tests.otel_spans import NS, Recorder, as_json, as_proto, native_id, twins
 
 RULES = parse(POLICY)
+FILES = {
+    "of some models": limited(parse(f'models = ["m*"]\n{POLICY}')),
+    "folder": parse_teams({"a": f'models = ["m0"]\n{POLICY}', "b": f'models = ["m1"]\n{POLICY}'}),
+}
 ENCODINGS = {"proto": as_proto, "json": as_json}
 CHAT = {"gen_ai.operation.name": "chat", "gen_ai.request.model": "m0"}
 JUDGED = {"name": "toxicity", "score.label": "bad", "source": "j"}
@@ -53,16 +58,18 @@ def with_otel(text: str) -> Policy:
     return parse(f"{POLICY}\n[otel]\n{text}")
 
 
+@pytest.mark.parametrize("policy", [RULES, *FILES.values()], ids=["one", *FILES])
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_batches_of_the_sdk_give_exactly_the_rows_of_their_native_twins(encoding: str) -> None:
+def test_batches_of_the_sdk_give_exactly_the_rows_of_their_native_twins(encoding: str, policy: Policy) -> None:
+    """Of policies with `models` spans had no slices."""
     made = twins(600, 40)
     batches = [getattr(twin, encoding) for twin in made]
     natives = [
         Log("events", "events", lines([event for twin in made for event in twin.events])),
         Log("feedback", "feedback", lines([item for twin in made for item in twin.feedback])),
     ]
-    ours = run_flow(RULES, [Log("spans", "events", batches)], STARTED_MS, sizes=lambda: 3, form="otlp")
-    theirs = run_flow(RULES, natives, STARTED_MS)
+    ours = run_flow(policy, [Log("spans", "events", batches)], STARTED_MS, sizes=lambda: 3, form="otlp")
+    theirs = run_flow(policy, natives, STARTED_MS)
     assert ours.items == theirs.items > 700
     assert not ours.letters
     assert not theirs.letters

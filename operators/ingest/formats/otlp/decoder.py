@@ -40,7 +40,8 @@ class OtlpDecoder:
     def __init__(self, streams: Sequence[Stream], policy: Policy, *, logged: bool = False) -> None:
         self._streams, self._logged = streams, logged
         self._bytes_max = policy.dead_letters.message_bytes_max
-        self._mapping = OtelMapping(policy.otel, policy.dimensions, logged=logged)
+        dimensions = tuple(dict.fromkeys(name for each in policy.each for name in each.dimensions))
+        self._mapping = OtelMapping(policy.otel, dimensions, logged=logged)
         self._event: type[Event] = Request if logged else Event
         self._usable: dict[Stream, Usable[Any]] = {"events": Usable(self._event), "feedback": Usable(Feedback)}
 
