@@ -14,7 +14,7 @@ from tests.dataflows.making import POLICY
 DEEP = b"[" * 100_000
 UNREADABLE = [
     b"", b"{", DEEP, b'{"ts": 1, "x": ' + DEEP, b'{"x": "\xff", "model": "\xff"}', b'{"model": "\\ud800"}', b"\x00",
-    b'{"model": ' + b"1" * 5_000 + b"}",
+    b'{"\xff": 1}', b'{"model": ' + b"1" * 5_000 + b"}",
 ]  # fmt: skip
 
 
