@@ -1,12 +1,12 @@
 """Which items of a partition came before: the same id within a bounded horizon of the partition's own log.
 
 Producers that retry send an item twice. An item is a duplicate if one with its id came within the last `horizon_ms` of
-the log's own time and the last `ids_max` items: that depends on nothing further back, so what is remembered is read
-again from the log after a restart instead of being saved.
+the log's own time (`item_clock.py`) and the last `ids_max` items, and its own time is no further off: that
+depends on little further back, so what is remembered is read again from the log after a restart instead of being saved.
 
 Ids are 64-bit hashes. The hash of some other item is the same with chance ids_max / 2 ** 64: at a billion items a day
 one item is lost in some 500 years. Python keys its hash of texts (SipHash) anew in every process, so nobody can make
-ids that collide. Memory: up to 16 MB a partition for 100,000 ids, and 2 MB for their times.
+ids that collide. Memory: up to 16 MB a partition for 100,000 ids, and 4 MB for their times.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from operators.arrays import Ints
 from operators.fast import loading
+from operators.ingest.item_clock import ItemClock
 from operators.window.watermark import NEVER
 from operators.wire.events import REPORTED, Feedback
 
@@ -27,22 +28,32 @@ NONE = -1
 
 
 class Anchor(NamedTuple):
-    """Where to read the log from to remember the same, and the log's time before that [Unix ms]."""
+    """Where to read the log from to remember the same; the log's time before that, and what it is read from [Unix ms].
+
+    Older stores have no `recent`.
+    """
 
     position: int
     clock: int
+    recent: tuple[int, ...] = ()
+
+
+START = Anchor(0, NEVER)
 
 
 class Duplicates:
-    """What is remembered of one partition. With a `horizon_ms` of 0 that is nothing."""
+    """What is remembered of one partition, from an anchor on. With a `horizon_ms` of 0 that is nothing.
 
-    def __init__(self, horizon_ms: int, ids_max: int, clock: int = NEVER) -> None:
+    So many `outliers` with times ahead of all others do not move the log's time.
+    """
+
+    def __init__(self, horizon_ms: int, ids_max: int, outliers: int = 0, anchor: Anchor = START) -> None:
         self._horizon_ms, self._ids_max = horizon_ms, ids_max
-        self._clock = clock
+        self._clock = ItemClock(outliers, anchor.clock, anchor.recent)
         self._count = 0  # Items so far: the number of the next one.
-        self._times = _Times(ids_max)
+        self._times, self._own = _Times(ids_max), _Times(ids_max)  # The log's with each item, and the items' own.
         # Items since then (number, time) are in the new table, earlier ones in the old.
-        self._since = (0, clock)
+        self._since = (0, anchor.clock)
         self._old, self._new = _Table(SLOTS_MIN), _Table(SLOTS_MIN)
         self._marks: list[tuple[Anchor, int]] = []  # With the number of the next item there.
 
@@ -50,8 +61,8 @@ class Duplicates:
         """Note that the next items are those of the message at `position`."""
         last, count = self._marks[-1] if self._marks else (None, 0)
         step_ms, step = self._horizon_ms // MARKS, self._ids_max // MARKS
-        if last is None or self._clock - last.clock > step_ms or self._count - count > step:
-            self._marks.append((Anchor(position, self._clock), self._count))
+        if last is None or self._clock.passed(last.clock) > step_ms or self._count - count > step:
+            self._marks.append((Anchor(position, self._clock.now, self._clock.recent), self._count))
         while len(self._marks) > 1 and self._is_past(self._marks[1][1], self._marks[1][0].clock):
             del self._marks[0]
 
@@ -74,12 +85,13 @@ class Duplicates:
     def _again(self, ids: Ints, times: Ints) -> NDArray[np.bool_]:
         if self._is_past(*self._since):
             self._old, self._new = self._new, _Table(self._new.slots)
-            self._since = self._count, self._clock
+            self._since = self._count, self._clock.now
         self._new.make_room(len(ids))
         numbers = np.arange(self._count, self._count + len(ids))
-        clock = np.maximum(np.maximum.accumulate(times), self._clock)
-        self._count, self._clock = self._count + len(ids), int(clock[-1])
+        clock = self._clock.take(times)
+        self._count += len(ids)
         self._times.add(clock)
+        self._own.add(times)
         before = self._new.remember(ids, numbers)
         unknown = before == NONE
         if self._old.used:
@@ -92,16 +104,18 @@ class Duplicates:
             return np.asarray(again, bool)
         again &= numbers - before <= self._ids_max
         at = np.flatnonzero(again)
-        again[at] = clock[at] - self._times.of(before[at]) <= self._horizon_ms
+        since = self._clock.since(self._times.of(before[at]))
+        apart = np.maximum(self._clock.since(clock[at]) - since, np.abs(times[at] - self._own.of(before[at])))
+        again[at] = apart <= self._horizon_ms
         return np.asarray(again, bool)
 
     def _is_past(self, number: int, clock: int) -> bool:
         """Whether items before that number, and before that time of the log, are beyond the horizon by now."""
-        return self._count - number >= self._ids_max or self._clock - clock > self._horizon_ms
+        return self._count - number >= self._ids_max or self._clock.passed(clock) > self._horizon_ms
 
 
 class _Times:
-    """The log's time at each of the last `kept` items and more."""
+    """A time of each of the last `kept` items and more."""
 
     def __init__(self, kept: int) -> None:
         self._kept = kept

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from operators.arrays import Ints, joined_columns
 from operators.ingest.behind_share import BehindShare
-from operators.ingest.duplicates import Anchor, Duplicates
+from operators.ingest.duplicates import START, Anchor, Duplicates
 from operators.ingest.event_times import EventTimes
 from operators.ingest.formats.origin import Origin, Reject
 from operators.ingest.late_share import LateShare
@@ -81,8 +81,7 @@ class Placing:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         self.state = PartitionState()
-        self._duplicates = Duplicates(policy.dedup.horizon_ms, policy.dedup.ids_max)
-        self._criteria = Duplicates(policy.dedup.horizon_ms, policy.dedup.ids_max)
+        self.remember_from(START)
 
     def begin(self, messages: Messages) -> Kept | None:
         """Take note of the next messages; return which of them (n,) were relayed before, None where none was."""
@@ -98,8 +97,8 @@ class Placing:
     def remember_from(self, anchor: Anchor) -> None:
         """Begin to remember the items from there on: they do not count again."""
         dedup = self.policy.dedup
-        self._duplicates = Duplicates(dedup.horizon_ms, dedup.ids_max, anchor.clock)
-        self._criteria = Duplicates(dedup.horizon_ms, dedup.ids_max, anchor.clock)
+        self._duplicates = Duplicates(dedup.horizon_ms, dedup.ids_max, self.policy.outliers, anchor)
+        self._criteria = Duplicates(dedup.horizon_ms, dedup.ids_max, self.policy.outliers, anchor)
 
     def place(
         self,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -21,19 +22,27 @@ __all__ = ["both_ways"]
 
 Items = Sequence[tuple[int, int]]  # Id and time.
 items = st.lists(st.tuples(st.integers(1, 12), st.integers(-5, 5)), max_size=60).map(
-    lambda pairs: [(id_, 3 * at + jitter) for at, (id_, jitter) in enumerate(pairs)]
+    lambda pairs: [(id_, 3 * at + jitter * (100 if jitter == 5 else 1)) for at, (id_, jitter) in enumerate(pairs)]
 )
+horizons, ids = st.integers(1, 40), st.integers(1, 20)
 
 
-def wanted(known: Items, horizon: int, ids_max: int) -> list[bool]:
+def clocks(times: Sequence[int], outliers: int) -> list[int]:
+    """The log's time with each item; of the first ones, that with the one which few cannot move any more."""
+    few = outliers + 1
+    ranks = [sorted(times[max(0, end - 10 * few) : end])[-few] for end in range(few, len(times) + 1)]
+    return [*ranks[:1] * outliers, *accumulate(ranks, max)] if ranks else [0] * len(times)
+
+
+def wanted(known: Items, horizon: int, ids_max: int, outliers: int = 0) -> list[bool]:
     """The definition, item by item."""
-    last: dict[int, tuple[int, int]] = {}
-    clock, out = NEVER, []
-    for number, (id_, time) in enumerate(known):
-        clock = max(clock, time)
-        before = last.get(id_)
-        out.append(before is not None and number - before[0] <= ids_max and clock - before[1] <= horizon)
-        last[id_] = number, clock
+    last: dict[int, tuple[int, int, int]] = {}
+    out = []
+    of_log = clocks([time for _, time in known], outliers)
+    for number, ((id_, own), clock) in enumerate(zip(known, of_log, strict=True)):
+        came, then, time = last.get(id_, (-ids_max - 1, 0, 0))
+        out.append(number - came <= ids_max and max(clock - then, abs(own - time)) <= horizon)
+        last[id_] = number, clock, own
     return out
 
 
@@ -49,24 +58,30 @@ def told(duplicates: Duplicates, known: Items, sizes: Sequence[int]) -> list[boo
     return out
 
 
-@given(items, st.integers(1, 40), st.integers(1, 20), st.lists(st.integers(1, 30), min_size=1, max_size=5))
+@given(items, horizons, ids, st.lists(st.integers(1, 30), min_size=1, max_size=5), st.integers(0, 3))
 def test_an_item_is_a_duplicate_if_its_id_came_within_the_horizon(
-    known: Items, horizon: int, ids_max: int, sizes: list[int]
+    known: Items, horizon: int, ids_max: int, sizes: list[int], outliers: int
 ) -> None:
-    assert told(Duplicates(horizon, ids_max), known, sizes) == wanted(known, horizon, ids_max)
+    assert told(Duplicates(horizon, ids_max, outliers), known, sizes) == wanted(known, horizon, ids_max, outliers)
 
 
-@given(items, st.integers(1, 40), st.integers(1, 20), st.lists(st.integers(1, 9), min_size=1, max_size=5), st.data())
+@given(items, horizons, ids, st.lists(st.integers(1, 9), min_size=1, max_size=5), st.integers(0, 3), st.data())
 def test_what_is_read_again_from_the_anchor_on_is_all_that_must_be_known(
-    known: Items, horizon: int, ids_max: int, sizes: list[int], data: st.DataObject
+    known: Items, horizon: int, ids_max: int, sizes: list[int], outliers: int, data: st.DataObject
 ) -> None:
     cut = data.draw(st.integers(0, len(known)))
-    before = Duplicates(horizon, ids_max)
+    before = Duplicates(horizon, ids_max, outliers)
     told(before, known[:cut], sizes)
     anchor = before.anchor or Anchor(cut, NEVER)
-    after = Duplicates(horizon, ids_max, anchor.clock)
+    after = Duplicates(horizon, ids_max, outliers, anchor)
     told(after, known[anchor.position : cut], [3])
-    assert told(after, known[cut:], sizes) == wanted(known, horizon, ids_max)[cut:]
+    assert told(after, known[cut:], sizes) == wanted(known, horizon, ids_max, outliers)[cut:]
+
+
+def test_an_anchor_of_an_older_store_has_nothing_of_what_its_time_was_read_from() -> None:
+    known = [(number % 7 + 1, number) for number in range(100)]
+    after = Duplicates(50, 1_000, 2, Anchor(40, 39))
+    assert told(after, known[40:], [9]) == [False] * 7 + [True] * 53
 
 
 def test_many_ids_are_told_apart_in_bounded_memory() -> None:
@@ -101,6 +116,16 @@ def event(number: int, ts: int = 0, **fields: Any) -> bytes:
 
 def take(*messages: bytes, stream: Any = "events", rules: Policy | None = None) -> Batch:
     return Partition("p", stream, ("p",), rules or policy()).take(received(messages))
+
+
+@pytest.mark.parametrize("strays", [1, 10])
+@pytest.mark.parametrize("first", [0, 2_000, 2_999])
+def test_a_few_wrong_clocks_make_nobody_forget(strays: int, first: int) -> None:
+    """Before, one event from tomorrow made whatever was sent before it count again."""
+    log = [event(number, 100 * number) for number in range(3_000)]
+    wrong = [event(10_000 + number, 9 * 3_600_000 + number) for number in range(strays)]
+    batch = take(*log[:first], *wrong, *log[first:], *log[-500:])
+    assert (batch.items, batch.duplicates) == (3_000 + strays, 500)
 
 
 def test_another_attempt_model_or_version_is_another_event() -> None:
