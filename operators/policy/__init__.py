@@ -1,1 +1,1 @@
-"""The policy: everything that changes results, as typed values, and how each is read."""
+"""The policy: everything that changes results, as typed values, and how each value is read."""

@@ -1,16 +1,16 @@
-"""Which of several policies takes a model: exactly one does, the rest is that of one, or nobody's."""
+"""Which of several policies takes a model: at most one does; one policy may take all the models that no other names."""
 
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
 from operators.policy.globs import is_pattern
 
-REMEMBERED = 100_000  # Models: as many as anybody has, and no more than some megabytes of names.
+REMEMBERED = 100_000  # Models: as many as anybody has, and only some megabytes of names.
 NOBODY = -1
 
 
 class Claims:
-    """`models` has by policy the models that it takes, names or patterns; `rest` is the policy of all others, if any.
+    """`models` lists for each policy the models it takes, as names or patterns; `rest` is the policy of all others.
 
     No model may be taken twice (`policy_file/teams.py` sees to that).
     """
@@ -23,7 +23,7 @@ class Claims:
 
     @property
     def first(self) -> int:
-        """The policy that hears what is about no model: that of the rest, else the first."""
+        """The policy that gets what concerns no model: that of the rest, else the first."""
         return max(self.rest, 0)
 
     def of(self, model: str) -> int:

@@ -7,15 +7,15 @@ import msgspec
 from msgspec import Meta
 
 DEFAULT_KEY = "default"  # The id of the key in ROLLGUARD_COMMAND_KEY, which has all rights.
-# What a key may allow: a type of command each, and to silence all models at once.
+# What a key may allow: one right for each type of command, and one to silence all models at once.
 RIGHTS = ("release", "override", "kill", "rollback", "pin", "unpin", "ack", "silence", "unsilence", "silence-all")
 
 
 class CommandKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[[commands.key]]`: whose it is, and on which models (patterns as of file names) it may say what.
+    """`[[commands.key]]`: whose key it is, which commands it allows, and on which models (file-name patterns).
 
-    Its secret is in the variable `env` or in a `file`. Commands given when it was `retired` or later are refused. With
-    `relays` it belongs to a program that people use, such as the page: what it signs is said by whom the command names.
+    Its secret is in the variable `env` or in a `file`. Commands dated at or after `retired` are refused. With `relays`
+    it belongs to a program that people use, such as the page: a command that it signs is by the person that it names.
     """
 
     id: str
@@ -29,7 +29,7 @@ class CommandKey(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, froze
 
 
 class Commands(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[commands]`: whether commands must be `signed`; by these keys, or that in the environment."""
+    """`[commands]`: whether commands must be `signed`, and by which keys; without keys, by that in the environment."""
 
     signed: bool = False
     key: tuple[CommandKey, ...] = ()

@@ -1,4 +1,4 @@
-"""What is refused: how much of it may be, and what is kept of it."""
+"""Refused input: how much is tolerated, and what is kept of it."""
 
 from typing import Literal
 
@@ -10,10 +10,10 @@ Keep = Literal["structure", "full"]
 
 
 class DeadLetters(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[dead_letters]`: people are told of more than `share_max` of `block` messages with something refused in them.
+    """`[dead_letters]`: an alert fires when more than `share_max` of `block` messages contain something refused.
 
-    `on_refused` = "stop" stops for it instead.
-    `keep` says what is kept of what was refused: its structure alone, or the original bytes, up to `value_bytes_max`.
+    With `on_refused` = "stop" the worker stops instead.
+    `keep` says what is kept of refused input: its structure alone, or the original bytes, up to `value_bytes_max`.
     """
 
     share_max: Share = 0.2

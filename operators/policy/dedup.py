@@ -1,4 +1,4 @@
-"""For how long an item is known again."""
+"""For how long a repeated item is recognised."""
 
 from typing import Annotated
 

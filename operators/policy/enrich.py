@@ -1,4 +1,4 @@
-"""How long feedback waits for the request that it is about."""
+"""How long feedback waits for its request."""
 
 from typing import Annotated
 

@@ -1,9 +1,9 @@
-"""What a wrong policy is refused with."""
+"""The error that refuses a wrong policy."""
 
 from operators.texts import cut
 
-VALUE_MAX = 200  # Characters that are said of a key and of its value.
-ALLOWED_MAX = 1_000  # ... and of what is allowed, which may quote them.
+VALUE_MAX = 200  # Characters of a key, and of its value, that are quoted.
+ALLOWED_MAX = 1_000  # ... and of the text that says what is allowed, which may quote both.
 
 
 class PolicyError(ValueError):

@@ -1,4 +1,4 @@
-"""What of the requests is judged, and by whom: `[evaluate]` and what all `[[evaluator]]` have in common.
+"""Which requests are judged, and by whom: `[evaluate]` and what all `[[evaluator]]` have in common.
 
 The kinds are in `operators/evaluators`, a file each.
 """
@@ -12,15 +12,15 @@ from msgspec import Meta
 from operators.policy.fields import As
 from operators.policy.reading import Duration, Name, Positive, Share, span
 
-# Why a request is judged: by its rate for all, by the larger one of a slice, or because a user complained.
+# Why a request is judged: by the rate for all, by a slice's larger rate, or because a user complained.
 Sample = Literal["share", "floor", "report"]
 Patterns = Annotated[tuple[Annotated[str, Meta(min_length=1, max_length=256)], ...], Meta(min_length=1)]
 
 
 class Rate(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[[evaluate.rate]]`: the `share` of the requests of models and versions, by patterns as of file names.
+    """`[[evaluate.rate]]`: the `share` of requests judged of models and versions, given as file-name patterns.
 
-    With `slices` it is a floor: what is drawn beyond the rate for all is marked, and counts for slices alone.
+    With `slices` it is a floor: requests drawn beyond the rate for all are marked, and count for slices alone.
     """
 
     share: Share
@@ -32,10 +32,10 @@ class Rate(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True
 class Evaluate(msgspec.Struct, kw_only=True, frozen=True):
     """`[evaluate]`: the `share` of the requests that is judged, unless a `rate` or an evaluator says otherwise.
 
-    Where judging is further than `behind_max` behind what comes, it is halved for all alike, and again for each further
-    such time. Of a text no more than `text_chars_max` characters are judged. Of a partition at most `waiting_max`
-    requests wait for their judgement: then no more is read. `references` names a file of inputs with the
-    answers that are expected.
+    When judging lags more than `behind_max` behind the input, the share is halved for all alike, and again for each
+    further `behind_max`. At most `text_chars_max` characters of a text are judged. At most `waiting_max` requests of a
+    partition wait for judgement; at that limit no more are read. `references` names a file of inputs with their
+    expected answers.
     """
 
     share: Share = 0.05
@@ -47,15 +47,15 @@ class Evaluate(msgspec.Struct, kw_only=True, frozen=True):
 
 
 class AnswerEvaluator(msgspec.Struct, frozen=True, kw_only=True):
-    """What every kind has: whose answers it judges, what must have passed before, and what its feedback is called.
+    """What every kind has: whose answers it judges, what they must have passed before, and its feedback's name.
 
-    `share` is its own rate; None: that of `[evaluate]`. Of `after` evaluators alone what they passed is judged.
-    Fields that change no score are `unversioned`.
+    `share` is its own rate; None: that of `[evaluate]`. It judges only what the evaluators in `after` have passed.
+    `unversioned` names the fields that change no score.
     """
 
     keys: ClassVar[tuple[str, ...]] = ("kind",)
     unversioned: ClassVar[frozenset[str]] = frozenset({"name", "models", "after", "share", "feedback"})
-    wording: ClassVar[str] = ""  # What of rollguard's own words changes a score.
+    wording: ClassVar[str] = ""  # Those of rollguard's own words that change a score.
 
     name: Name
     models: Patterns = ("*",)
@@ -65,7 +65,7 @@ class AnswerEvaluator(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def source(self) -> str:
-        """Return what its feedback names as its source: its name, and a hash of all that changes a score."""
+        """Return the source that its feedback names: its name, and a hash of all that changes a score."""
         fields = [name for name in self.__struct_fields__ if name not in self.unversioned]
         named = {name: getattr(self, name) for name in fields} | {"": [type(self).__name__, self.wording]}
         digest = blake2b(msgspec.json.encode(named, order="sorted"), digest_size=6).hexdigest()

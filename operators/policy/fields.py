@@ -1,6 +1,6 @@
 """A struct's fields as the keys of a table of a policy, so that each key is declared once, with its type and default.
 
-A field is a key of its own name and type, unless it is annotated with `As`, which says how it is written: a span of
+A field is a key with the same name and type, unless it is annotated with `As`, which says how it is written: a span of
 time in milliseconds, for instance, is written as "5m", under the field's name without `_ms`.
 """
 
@@ -18,9 +18,9 @@ T = TypeVar("T", bound=msgspec.Struct)
 
 
 class Written(NamedTuple):
-    """What a policy says of a field: the `value` of its `key`, in a `table` whose `place` is known by what it may say.
+    """What a policy says of a field: the `value` of its `key` in a `table`; `place` knows what the table may refer to.
 
-    Attributes of the table have the names of the fields.
+    The table's attributes have the names of the fields.
     """
 
     key: str
@@ -30,10 +30,10 @@ class Written(NamedTuple):
 
 
 class As:
-    """How a field is written: as a value of type `wire`, from which `read` makes what the field holds, or PolicyError.
+    """How a field is written: as a value of type `wire`, which `read` turns into the field's value, or PolicyError.
 
-    `write` makes the default of the key of the field's. Without, the key may be left out: its value is None then, and
-    `read` may return UNSET for the field's default. `key` is its name where that is not the field's.
+    `write` makes the key's default from the field's. Without it the key may be left out: its value is then None, and
+    `read` may return UNSET for the field's default. `key` is the key's name where it is not the field's.
     """
 
     def __init__(
@@ -47,12 +47,12 @@ class As:
 
 
 def Usual(wire: Any) -> As:  # noqa: N802  # Stands in annotations.
-    """Return how a field is written that has its default where the key is left out, whatever that is for the kind."""
+    """Return how a field is written that takes its kind's own default where the key is left out."""
     return As(wire | None, lambda written: UNSET if written.value is None else written.value)
 
 
 def WholePanes(least: int = 1) -> As:  # noqa: N802
-    """Return how a span of time in ms is written: as a duration of whole panes, and at least so many."""
+    """Return how a span of time in ms is written: as a duration of whole panes, at least `least` of them."""
     return As(
         Duration,
         lambda written: written.place.span(written.key, written.value, least),
@@ -61,7 +61,7 @@ def WholePanes(least: int = 1) -> As:  # noqa: N802
 
 
 def Rounded(*, none: bool = False) -> As:  # noqa: N802
-    """Return how a span of time in ms is written that is rounded up to whole panes; nothing only where `none`."""
+    """Return how a span of time in ms is written that is rounded up to whole panes; zero only where `none`."""
     return As(
         Duration,
         lambda written: written.place.rounded(written.key, written.value, none=none),
@@ -70,7 +70,7 @@ def Rounded(*, none: bool = False) -> As:  # noqa: N802
 
 
 def UpTo(key: str, most_ms: int, allowed: str) -> As:  # noqa: N802
-    """Return how a span of time in ms is written that is at most so long; `key` is its own with its table."""
+    """Return how a span of time of at most `most_ms` is written; `key` is its full key, with the table's."""
 
     def read(written: Written) -> int:
         time: Duration = written.value
@@ -86,14 +86,14 @@ Slices = Annotated[
     As(
         Annotated[tuple[str, ...], Meta(min_length=1)],
         lambda written: written.place.grains(written.value),
-        lambda grains: ("*",) * len(grains),  # Its default is all traffic.
+        lambda grains: ("*",) * len(grains),  # The default is all traffic.
         key="slices",
     ),
 ]
 
 
 class Named:
-    """Marks the field that has those of the slices that are named by their values: it has no key of its own."""
+    """Marks the field that holds the slices named by their values; it has no key of its own."""
 
 
 SliName = Annotated[str, As(str, lambda written: written.place.sli(written.key, written.value), str)]
@@ -103,7 +103,7 @@ SliName = Annotated[str, As(str, lambda written: written.place.sli(written.key, 
 def table_of(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
     """Return the table of a struct: its keys, their types and defaults.
 
-    Class attributes of the struct may name fields that are `unwritten`, and texts that are `keys` but no fields.
+    Class attributes of the struct may name fields without a key (`unwritten`), and keys without a field (`keys`).
     """
     fields: list[tuple[str, Any, Any]] = [(key, str, NODEFAULT) for key in getattr(kind, "keys", ())]
     for field in msgspec.structs.fields(kind):
@@ -121,12 +121,12 @@ def table_of(kind: type[msgspec.Struct]) -> type[msgspec.Struct]:
 
 
 def read(kind: type[T], raw: dict[str, Any], prefix: str, place: Any) -> T:
-    """Return the struct that a table says, which stands at the key `prefix`. PolicyError names what does not fit."""
+    """Return the struct described by a table, which stands at the key `prefix`. PolicyError names what does not fit."""
     return fill(kind, convert(raw, table_of(kind), prefix), place)
 
 
 def fill(kind: type[T], table: Any, place: Any) -> T:
-    """Return the struct that a table says that has the right types. PolicyError names what cannot be."""
+    """Return the struct described by a table whose types are right. PolicyError names what is impossible."""
     values: dict[str, object] = {}
     for field in msgspec.structs.fields(kind):
         if not hasattr(table, field.name):

@@ -1,7 +1,7 @@
-"""Patterns as of file names: whether two of them can fit one name, and which.
+"""File-name patterns: whether two of them can fit the same name, and which name.
 
 `*` stands for any text, `?` for one character, `[seq]` and `[!seq]` for one of, or none of, some characters, as in
-Python's `fnmatch`. Whether two fit one name is found exactly, by walking both at once.
+Python's `fnmatch`. The answer for two patterns is exact: both are walked at once.
 """
 
 from fnmatch import fnmatchcase
@@ -12,13 +12,13 @@ ANY = "*"
 
 
 class _Chars(NamedTuple):
-    """One character of `some`, or with `but` any that is none of them."""
+    """One character of `some`, or with `but` any character that is not in `some`."""
 
     some: frozenset[str]
     but: bool = False
 
     def common(self, other: "_Chars") -> str | None:
-        """Return a character that is of both, None where there is none."""
+        """Return a character that is in both, None where there is none."""
         if not self.but and not other.but:
             return min(self.some & other.some, default=None)
         if self.but and other.but:
@@ -67,17 +67,17 @@ def name_of_both(one: str, other: str) -> str | None:
 
 
 def covers(one: str, other: str) -> bool:
-    """Tell whether a pattern surely fits all names that another one fits; with `[seq]` it is only known of the same.
+    """Tell whether a pattern surely fits all names that another one fits; with `[seq]` only an equal one is known to.
 
     >>> covers("v*", "v2*"), covers("*", "a?c"), covers("v2*", "v*"), covers("v?", "v*")
     (True, True, False, False)
     """
-    # What stands for any text fits any text, also one with the other's own signs.
+    # `*` fits any text, and so the other pattern's own `*` and `?` too.
     return one == other or (not ("?" in one or "[" in one + other) and fnmatchcase(other, one))
 
 
 def is_pattern(text: str) -> bool:
-    """Tell whether a text may fit other names than itself."""
+    """Tell whether a text may fit names other than itself."""
     return any(char in text for char in "*?[")
 
 
@@ -99,7 +99,7 @@ def _tokens(pattern: str) -> list[_Token]:
 
 
 def _set_of(inside: str) -> frozenset[str]:
-    """Return the characters of `a-z_`: ranges and single ones."""
+    """Return the characters of a text such as `a-z_`: ranges and single ones."""
     found: set[str] = set()
     at = 0
     while at < len(inside):

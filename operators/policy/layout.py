@@ -1,15 +1,15 @@
-"""Which column of counts is of which SLI and measure under one recovery store: a policy may change, and counts go on.
+"""Which column of counts belongs to which SLI and measure in a recovery store: counts go on when a policy changes.
 
-Columns of SLIs and measures are only ever added. What a new policy has in common with the one before keeps its column,
-what it leaves out keeps an empty one, and what is new gets the next. Slice dimensions and watched fields are known by
-name: what was counted under an earlier policy is moved to their places when it is read (`window/widening.py`). Slice
-dimensions that stay have the order that they had, as slices are named in it, whatever the order in the file; those that
-are left out are added up over, and of one that is new nothing is known before. Windows may be other ones, as they are
-built from closed panes that are held; where one is longer than all before, more are held from then on, in a ring of
-slots of its own, beside what the rings before still hold.
+Columns of SLIs and measures are only ever added. What a new policy shares with the one before keeps its column, what it
+leaves out keeps an empty one, and what is new gets the next. Slice dimensions and watched fields are known by name:
+what was counted under an earlier policy is moved to their places when it is read (`window/widening.py`). Slice
+dimensions that stay keep their order, whatever the order in the file, because slices are named in it; counts are summed
+over dimensions that are left out, and a new dimension has no values before it was added. Windows may change, as they
+are built from closed panes that are held; where a window is longer than all before, more panes are held from then on,
+in a ring of slots of its own, beside what the earlier rings still hold.
 
-Times and limits may be others too. Counts of panes of another length are stored as they stood, and what is built from
-panes begins anew with the first one of the new length (`window/pane_lengths.py`).
+Times and limits may change too. Counts of panes of another length are stored as they are, and what is built from panes
+begins anew with the first pane of the new length (`window/pane_lengths.py`).
 """
 
 import hashlib
@@ -28,9 +28,9 @@ from operators.policy.worker import SHARDS_ONCE
 
 
 class SliColumn(msgspec.Struct, frozen=True, kw_only=True):
-    """The column of an SLI: `meaning` is all that it says, `identity` what names it in saved state.
+    """The column of an SLI: `meaning` is the SLI's whole definition, `identity` names it in saved state.
 
-    `gone`: it was left out, and does not come back. One that means the same later is another.
+    `gone`: the SLI was left out, and does not come back. A later one that means the same is another.
     """
 
     meaning: dict[str, Any]
@@ -47,17 +47,17 @@ class MeasureColumn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Layout(msgspec.Struct, frozen=True, kw_only=True):
-    """`widths` has by shape how many SLIs and measures what was saved under it has, `sliced` which dimensions.
+    """How a store's counts are laid out: `widths` says by shape how many SLIs and measures, `sliced` which dimensions.
 
-    `watching` names by shape one of the lists of watched `fields`, and `ringed` says in which of the `rings` of slots
-    closed panes are held. `dimensions` and `rest` are those of the last policy; `slots` is how many closed panes are
-    held, `pane_ms` how long one is, and `lengths` how long by shape; all where nothing else is said. Models are in
-    `spread` of the `shards`, 0: in all. `file` is that of the policy, where it is not what the layout is kept by, and
-    `alone`: the store was begun under one policy, whose slots of closed panes have no name of a file. `gone`: the last
-    policy has no such file.
+    `watching` names by shape one of the lists of watched `fields`, and `ringed` one of the `rings` of slots in which
+    closed panes are held. `dimensions` and `rest` are those of the last policy. `slots` is the number of closed panes
+    held, `pane_ms` their length, and `lengths` their length by shape where it differs. Models are in `spread` of the
+    `shards`, 0: in all. `file` is the policy's file, where the layout is kept under another name; `alone`: the store
+    was begun under one policy, and its slots of closed panes have no file name; `gone`: the last policy has no such
+    file.
 
-    A layout of an older rollguard has no `pane_ms`: what goes on from it has the same `rest`, or the same `frame` and
-    so the same watched fields, times and limits; its `depths` say how many dimensions there were.
+    A layout of an older rollguard has no `pane_ms`: a policy that goes on from it has the same `rest`, or the same
+    `frame` and so the same watched fields, times and limits; its `depths` say how many dimensions there were.
     """
 
     rest: str
@@ -83,9 +83,9 @@ class Layout(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | None:
-    """Return a policy with its SLIs and measures in their columns, and the layout from now on; None: it cannot go on.
+    """Return a policy with its SLIs and measures in their columns, and the new layout; None: it cannot go on.
 
-    `before` is the layout of the store, None of one that is new or was written under this very policy.
+    `before` is the layout of the store, None for a store that is new or was written under this very policy.
     """
     before = _known(policy, before)
     if before is None:
@@ -115,7 +115,7 @@ def laid_out(policy: Policy, before: Layout | None) -> tuple[Policy, Layout] | N
 
 
 def _noted(before: Layout, laid: Policy, slis: tuple[SliColumn, ...], measures: tuple[MeasureColumn, ...]) -> Layout:
-    """Return the layout with what is saved under a policy from now on."""
+    """Return the layout, extended by what is saved under a policy from now on."""
     columns = laid.columns
     fields = _name_of(columns.watched)
     return Layout(
@@ -142,7 +142,7 @@ def _noted(before: Layout, laid: Policy, slis: tuple[SliColumn, ...], measures: 
 
 
 def columns_by_shape(layout: Layout) -> dict[str, CountColumns]:
-    """Return by shape what was saved under it has columns for."""
+    """Return the columns of the counts saved under each shape."""
     return {
         shape: CountColumns(
             *widths,
@@ -165,7 +165,7 @@ def _known(policy: Policy, before: Layout | None) -> Layout | None:
         sliced = policy.dimensions[: len(before.dimensions)] == before.dimensions
         if before.frame != policy.frame or not sliced:
             return None
-    # Under the same dimensions all was saved that has no depth yet.
+    # What has no depth yet was saved under the same dimensions.
     depths = {**dict.fromkeys(before.widths, len(policy.dimensions)), **before.depths}
     fields = policy.columns.watched
     return msgspec.structs.replace(
@@ -179,9 +179,9 @@ def _known(policy: Policy, before: Layout | None) -> Layout | None:
 
 
 def identity_of(each: Rule | Monitor, dimensions: Sequence[str], *more: Any) -> bytes:
-    """Return what tells a rule or monitor from others: all that it says, its slices by the names of their dimensions.
+    """Return what tells a rule or monitor from others: its whole definition, with slices by their dimensions' names.
 
-    `more` is what else it depends on. The order in which a rule names its slices means nothing.
+    `more` is what else it depends on. The order in which a rule names its slices does not matter.
     """
     grains = [[dimensions[index] for index in grain] for grain in each.grains]
     if isinstance(each, Rule):
@@ -191,13 +191,13 @@ def identity_of(each: Rule | Monitor, dimensions: Sequence[str], *more: Any) -> 
 
 
 def meaning_of(sli: Sli) -> dict[str, Any]:
-    """Return all that an SLI says, as JSON has it, with what it names."""
+    """Return an SLI's whole definition in JSON's types, with the SLIs that it names."""
     parts = [meaning_of(part) for part, _ in getattr(sli, "parts", ())]
     return _meaning({**_plain(sli.identity()), "parts": parts})
 
 
 def _meaning(keys: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what an SLI says without the numbers of its slices' dimensions, which follow from their names."""
+    """Return an SLI's definition without the numbers of its slices' dimensions, which follow from their names."""
     return {key: value for key, value in keys.items() if key != "places"}
 
 

@@ -1,4 +1,4 @@
-"""Numbers that events and feedback carry: which there may be, and those that are summed."""
+"""Numbers that events and feedback carry: which are allowed, and which are summed."""
 
 import re
 
@@ -6,12 +6,12 @@ import msgspec
 
 EVENT_FIELDS = ("latency_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd", "score")
 FEEDBACK_FIELDS = tuple(f"feedback.{kind}" for kind in ("label", "judge", "thumbs", "edit", "safety", "kpi"))
-REPEATED = "repeated"  # The column that says which criterion of a request was judged before; no field is named so.
+REPEATED = "repeated"  # The column that says which criterion of a request was judged before; no field has this name.
 FIELDS_ALLOWED = "must be one of " + ", ".join((*EVENT_FIELDS, "metrics.NAME", *FEEDBACK_FIELDS, "feedback.KIND.NAME"))
 
 
 class Measure(msgspec.Struct, frozen=True, kw_only=True):
-    """A number on an event (or `feedback.KIND`), summed in whole units of 10 ** -digits; `retired`: no longer."""
+    """A number on an event (or `feedback.KIND`), summed in units of 10 ** -digits; `retired`: no longer summed."""
 
     name: str
     digits: int

@@ -1,4 +1,4 @@
-"""Why values of a policy are not of the types of their keys: msgspec's messages as keys and words of TOML."""
+"""Why values of a policy do not have the types of their keys: msgspec's messages in the keys and words of TOML."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -15,7 +15,7 @@ TYPES = {
     "float": "a number",
     "bool": "true or false",
 }
-LIKE = 0.75  # From here on (a ratio of difflib) one key was likely meant where another one stands.
+LIKE = 0.75  # From this ratio of difflib on, an unknown key was likely meant to be a known one.
 BOUNDS = {"<": "below", "<=": "at most", ">": "above", ">=": "at least"}
 EXPECTED = re.compile(
     r"Expected `([^`]+)`(?: (<=?|>=?) (\S+))?(?: of length (<=|>=) (\d+))?(?: matching regex '(.*)')?(?:, got `.*`)?"
@@ -31,9 +31,9 @@ class Misfit(NamedTuple):
 
 
 def misfit_of(message: str, raw: dict[str, Any], kind: object, complaint: Callable[[Any], str | None]) -> Misfit:
-    """Return what msgspec's "... - at `$.time.pane`" says of a table that was to be a `kind`.
+    """Return where and why a table is no `kind`, from msgspec's message "... - at `$.time.pane`".
 
-    `complaint` is what it says of another such table. Of tables whose keys are names it does not say at which.
+    `complaint` gives msgspec's message for another such table. Its path omits keys that are names.
     """
     allowed, _, place = message.partition(" - at `")
     of_name = place.startswith("key` in `")
@@ -58,7 +58,7 @@ def misfit_of(message: str, raw: dict[str, Any], kind: object, complaint: Callab
 
 
 def in_words(allowed: str) -> str:
-    """Return what msgspec expected in words of TOML; what it does not say in this way stays.
+    """Return what msgspec expected in words of TOML; other messages stay as they are.
 
     >>> in_words("Expected `float` < 1.0"), in_words("Expected `array`, got `str`"), in_words("must be so")
     ('must be a number below 1', 'must be a list', 'must be so')
@@ -107,7 +107,7 @@ def _put(raw: Any, keys: Sequence[Any], value: Any) -> Any:
 
 
 def _unknown(name: str, kind: object, parts: Sequence[str]) -> str:
-    """Say that there is no such key, and which one was most likely meant."""
+    """Say that there is no such key, and which key was most likely meant."""
     known = [field.encode_name for field in _fields(_kind_at(kind, parts))]
     meant = get_close_matches(name, known, 1, LIKE)
     return "is not a key of the policy" + (f"; did you mean {meant[0]!r}?" if meant else "")

@@ -1,4 +1,4 @@
-"""What the kinds of monitors check alike: that fields, series, profiles and windows are there and fit."""
+"""The checks that all kinds of monitors share: that fields, series, profiles and windows exist and fit."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ EVERY = "*"  # All fields of the profile.
 
 
 class Reading:
-    """The place of a monitor in the policy, and the profile that it has, `path` as the policy names it."""
+    """The place of a monitor in the policy, and its profile; `path` is the profile's as the policy writes it."""
 
     def __init__(self, key: TablePlace, profile: Profile | None, path: str | None) -> None:
         self.key, self.profile, self.path = key, profile, path
@@ -45,7 +45,7 @@ class Reading:
         return self.each([on] if isinstance(on, str) else on, self.number)
 
     def all_series(self, on: OnWire) -> tuple[str, ...]:
-        """Return what `on` names, SLIs and measures."""
+        """Return the SLIs and measures that `on` names."""
         return self.each([on] if isinstance(on, str) else on, self.series)
 
     def fields(self, on: OnWire) -> tuple[str, ...]:
@@ -80,7 +80,7 @@ class Reading:
             raise self.key.refuse("on", f"is no number in the profile {self.path}", name)
 
     def series(self, name: str) -> None:
-        """Refuse what has no value for each pane."""
+        """Refuse a name that has no value for each pane."""
         if name in {f"sli.{sli.name}" for sli in by_cohorts(self.key.policy.slis).values()}:
             raise self.key.refuse("on", COHORTS, name)
         slis = [f"sli.{sli.name}" for sli in self.key.policy.slis]
@@ -97,7 +97,7 @@ class Reading:
         return self.profile
 
     def window(self, window: Duration, reference: Reference = "profile") -> int:
-        """Return the size of a window that tumbles from midnight on, and comes again a week later."""
+        """Return the size of a window that tumbles from midnight on, and recurs a week later."""
         size = self.key.span("window", window)
         if UNITS_MS["d"] % size and size % UNITS_MS["d"]:
             raise self.key.refuse("window", "must divide one day, or be a multiple of it", window.text)

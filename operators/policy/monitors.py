@@ -1,4 +1,4 @@
-"""What all monitors of a policy have in common: which fields are watched for drift, of what, in which slices."""
+"""What all monitors of a policy have in common: which fields of which models are watched for drift, in which slices."""
 
 import math
 from typing import Annotated, Literal, NamedTuple
@@ -15,14 +15,14 @@ from operators.wire.events import Id
 
 Axis = Literal["input", "output", "quality"]
 DriftKind = Literal["covariate", "prediction", "label", "concept", "judge", "operational"]
-# Against the frozen profile, the same window a week before, or the baseline of the release under way.
+# What a monitor compares with: the frozen profile, the same window a week before, or the release's baseline.
 Reference = Literal["profile", "last_week", "baseline"]
 # How `rollguard check` calls a reference.
 AGAINST = {"profile": "the profile", "last_week": "the same window a week before", "baseline": "the baseline"}
 Why = Literal["missing", "unseen", "range"]
 
-NOT_KEPT = "(not kept)"  # Stands for a text that offends where nothing may tell it from others.
-CALIBRATION = "feedback.calibration"  # Stands for labels, counted by confidence and whether it was right.
+NOT_KEPT = "(not kept)"  # Stands for an offending text where nothing may tell it from others.
+CALIBRATION = "feedback.calibration"  # Stands for labels, counted by the answer's confidence and whether it was right.
 INPUTS = ("input_tokens", EMBEDDING, RESIDUAL)
 FEATURES = "features."
 OUTCOMES = ("feedback.label", "feedback.kpi")
@@ -30,7 +30,7 @@ SAYS = ("prediction", "score", "output_tokens")
 
 
 class WatchedColumn(NamedTuple):
-    """What tells a watched field from others where it is counted: its name and model, its profile, how many bins."""
+    """What tells a watched field from others in counts: its name and model, its profile, its number of bins."""
 
     name: str
     model: str | None
@@ -39,11 +39,11 @@ class WatchedColumn(NamedTuple):
 
 
 class Watched(msgspec.Struct, frozen=True, kw_only=True):
-    """A field whose values are counted at ingest, in bins `offset` .. `offset + bins - 1` of a layout of all.
+    """A field whose values are counted at ingest, in bins `offset` .. `offset + bins - 1` of all watched fields' bins.
 
-    Without `field` it has no bins. Of a number sums of z = (x - centre) / scale are kept. `model` is the only one it
-    is counted for, None: all. `profile` names the content that it comes from. `contract`: some of the values that are
-    missing, unseen or outside of `low` .. `high` are kept with their request ids. `centroids` bin embeddings.
+    Without `field` it has no bins. For a number, sums of z = (x - centre) / scale are kept. It is counted for `model`
+    alone, None: for all. `profile` names the content that `field` comes from. `contract`: some of the values that are
+    missing, unseen or outside `low` .. `high` are kept with their request ids. `centroids` bin embeddings.
     """
 
     name: str
@@ -86,7 +86,7 @@ class Offender(NamedTuple):
 
 
 class Sampling(msgspec.Struct, frozen=True, kw_only=True):
-    """The share of requests whose watched fields are read, by model where it is not the one for all."""
+    """The share of requests whose watched fields are read; by model where it is not `share`."""
 
     share: float = 1.0
     by_model: dict[str, float] = {}
@@ -111,9 +111,9 @@ OnSeries = Annotated[tuple[str, ...], As(OnWire, lambda each: each.place.all_ser
 
 
 class Monitor(msgspec.Struct, frozen=True, kw_only=True):
-    """What every kind has: it watches each field of `on`, on each slice of its `grains`, of each version of `model`.
+    """What every kind has: it watches each field of `on`, in each slice of its `grains`, for each version of `model`.
 
-    `model` None: of every model. `profile` names the content that it compares with, or "". The kinds are in
+    `model` None: every model. `profile` names the content that it compares with, or "". The kinds are in
     `operators/drift`, a file each.
     """
 
@@ -130,12 +130,12 @@ class Monitor(msgspec.Struct, frozen=True, kw_only=True):
         return ()
 
     def watching(self, watched: Watched) -> Watched:
-        """Return how a field is counted for this monitor too."""
+        """Return how a field is counted so that it serves this monitor too."""
         return watched
 
 
 class WindowMonitor(Monitor, frozen=True, kw_only=True):
-    """What is watched over windows is judged when one ends: they tumble."""
+    """A monitor on tumbling windows: it judges each window when it ends."""
 
     window_ms: Annotated[int, As(Duration, _window, lambda ms: Duration(span(ms)))] = HOUR_MS
 
@@ -145,14 +145,14 @@ class WindowMonitor(Monitor, frozen=True, kw_only=True):
 
     @property
     def weekly(self) -> bool:
-        """Whether it compares with the same window a week before."""
+        """Whether the monitor compares with the same window a week before."""
         return False
 
 
 class SeriesMonitor(Monitor, frozen=True, kw_only=True):
-    """A detector on the pane values of series: `on` are `sli.NAME` (the bad ratio), measures or features (the mean).
+    """A detector on the pane values of series: `on` names SLIs (the bad ratio), measures or features (the mean).
 
-    It learns the scale of a series from its first values. Of features the profile says in which unit they are summed.
+    It learns the scale of a series from its first values. The profile gives the unit in which features are summed.
     """
 
     on: OnSeries
@@ -164,7 +164,7 @@ class SeriesMonitor(Monitor, frozen=True, kw_only=True):
 
 
 def axis_of(field: str, *, on_feedback: bool = False) -> Axis:
-    """Return which side of the model a field tells of; `on_feedback`: an SLI on feedback.
+    """Return which side of the model a field describes; `on_feedback`: the field is an SLI on feedback.
 
     >>> [axis_of(name) for name in ("features.amount", "score", "sli.availability", "feedback.judge")]
     ['input', 'output', 'output', 'quality']
@@ -175,11 +175,11 @@ def axis_of(field: str, *, on_feedback: bool = False) -> Axis:
 
 
 def kind_of(field: str, model: str = "", *, on_feedback: bool = False) -> DriftKind:
-    """Return which drift a change of a model's field is (`operators/drift/found.py` has them in words).
+    """Return which kind of drift a change of a model's field is (`operators/drift/found.py` has them in words).
 
-    Of inputs (covariate), of what the model says (prediction), of what is true (label), of how often it is right
-    (concept: P(Y | X), errors given inputs), or of latency, cost and errors (operational). Whatever changes of a judge
-    is drift of the judge: it says nothing of the models that it judges.
+    Drift of inputs (covariate), of the model's answers (prediction), of the truth (label), of how often the model is
+    right (concept: P(Y | X), errors given inputs), or of latency, cost and errors (operational). Any change of a judge
+    is drift of the judge: it says nothing about the models that it judges.
 
     >>> [kind_of(name) for name in ("embedding", "prediction", "feedback.label", "feedback.judge", "latency_ms")]
     ['covariate', 'prediction', 'label', 'concept', 'operational']

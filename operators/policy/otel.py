@@ -1,8 +1,8 @@
-"""`[otel]` of a policy: which attributes of OpenTelemetry's spans say what of an event, and of an evaluation.
+"""`[otel]` of a policy: which attributes of OpenTelemetry's spans give which fields of an event or an evaluation.
 
-The defaults are the GenAI semantic conventions, names of today before those that they replaced. A name is looked for
+The defaults are the GenAI semantic conventions, current names before those that they replaced. A name is looked up
 among the attributes of the span (of the evaluation, of the log record), then of its resource; of several names the
-first that is there counts. `span:id` stands for the ids of the trace and the span, `flag:KEY` for the variant of the
+first that is present counts. `span:id` stands for the ids of the trace and the span, `flag:KEY` for the variant of the
 feature flag KEY that an event on the span says was evaluated.
 """
 
@@ -24,11 +24,10 @@ Attributes = tuple[Attribute, ...]
 class Otel(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """`[otel]`: the attributes that each field is read from. `ttft_s` and `latency_s` are in seconds.
 
-    A span is an inference if what `operation` says is one of `operations`, or says nothing and it names a model of
-    GenAI. Without `latency_s` the latency is how long the span lasted. A slice dimension is read from the attribute of
-    its name, unless `slices` names others. A span whose operation is one of `tool_operations` is a tool of the request
-    that called it. `kinds` has by the name of an evaluation which kind of feedback it is, if
-    not "judge".
+    A span is an inference if its `operation` is one of `operations`, or if it has none and names a GenAI model. Without
+    `latency_s` the latency is the duration of the span. A slice dimension is read from the attribute of its name,
+    unless `slices` names others. A span whose operation is one of `tool_operations` is a tool call of the request that
+    made it. `kinds` maps the name of an evaluation to its kind of feedback, if that is not "judge".
     """
 
     operation: Attributes = ("gen_ai.operation.name",)

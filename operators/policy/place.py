@@ -1,4 +1,4 @@
-"""Where a table stands in a policy: what keys of several kinds refer to is looked up here, and refused by its key."""
+"""Where a table stands in a policy: looks up what its keys refer to, and refuses a wrong reference by its key."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,9 +10,9 @@ from operators.policy.rules import Grain
 from operators.policy.slices import named_values
 from operators.spans import HOUR_MS
 
-# Why monitors cannot be about such an SLI.
+# Why monitors cannot watch an SLI by cohorts.
 COHORTS = "is counted by when requests were made: it has rows in sli_cohort, and no value for each pane"
-RULED_MS_MAX = HOUR_MS  # Requests of so long are kept until their time is over.
+RULED_MS_MAX = HOUR_MS  # Requests of this span are kept until it is over.
 
 
 class TablePlace:
@@ -25,7 +25,7 @@ class TablePlace:
         return PolicyError(f"{self.prefix}.{key}", self.raw.get(key) if value is None else value, allowed)
 
     def span(self, key: str, time: Duration, least: int = 1) -> int:
-        """Return a time that must be a whole number of panes, and at least so many."""
+        """Return a time that must be a whole number of panes, and at least `least` of them."""
         pane = self.policy.pane_ms
         if time.ms % pane or time.ms < least * pane:
             raise self.refuse(key, f"must be a multiple of time.pane ({span(pane)})", time.text)
@@ -34,7 +34,7 @@ class TablePlace:
         return time.ms
 
     def rounded(self, key: str, time: Duration, *, none: bool) -> int:
-        """Return a time, rounded up to whole panes; one of nothing is refused unless `none`."""
+        """Return a time, rounded up to whole panes; zero is refused unless `none`."""
         if time.ms == 0 and not none:
             raise self.refuse(key, "must be more than nothing", time.text)
         if time.ms > SPAN_MS_MAX:
@@ -66,7 +66,7 @@ class TablePlace:
         return grain
 
     def _why(self, names: Sequence[str]) -> str:
-        """Say what stands in the way of a slice by such dimensions, if it is one."""
+        """Say why there is no slice by these dimensions."""
         unknown = [name for name in names if name not in self.policy.dimensions]
         if not unknown:
             return f"; name {names} in slices.crosses" if len(set(names)) == len(names) else ""
@@ -76,7 +76,7 @@ class TablePlace:
 
     def grains(self, texts: tuple[str, ...]) -> tuple[Grain, ...]:
         """Return the grains of slices, each once."""
-        found: dict[Grain, bool] = {}  # Whether it is limited to some of its values.
+        found: dict[Grain, bool] = {}  # Whether the grain is limited to some of its values.
         for index, text in enumerate(texts):
             grain, limited = self.grain(text), named_values(text) is not None
             if text in texts[:index] or (grain in found and not (limited and found[grain])):
@@ -85,7 +85,7 @@ class TablePlace:
         return tuple(found)
 
     def named(self, texts: tuple[str, ...]) -> tuple[tuple[tuple[str, str], ...], ...]:
-        """Return the slices that are named by their values, dimensions in the order of the policy."""
+        """Return the slices that are named by their values, with dimensions in the policy's order."""
         found = [values for text in texts if (values := named_values(text)) is not None]
         order = self.policy.dimensions.index
         return tuple(tuple(sorted(values, key=lambda pair: order(pair[0]))) for values in found)

@@ -21,13 +21,13 @@ from operators.policy.triage import Triage
 from operators.policy.windows import Report, Window
 from operators.policy.worker import SHARDS, Worker
 
-RUNBOOKS = "infra/runbooks"  # Where the pages are, unless the policy says otherwise.
+RUNBOOKS = "infra/runbooks"  # Where the runbook pages are, unless the policy says otherwise.
 
 
 class CountColumns(NamedTuple):
-    """What some counts have columns for: so many SLIs and measures, these slice dimensions, these watched fields.
+    """What some counts have columns for: how many SLIs and measures, which slice dimensions and watched fields.
 
-    Closed panes are held in the ring of this number, and are `pane_ms` long; 0: as those of the policy.
+    Closed panes are held in the ring of this number, and are `pane_ms` long; 0: as in the policy.
     """
 
     slis: int
@@ -41,25 +41,25 @@ class CountColumns(NamedTuple):
 class Policy(msgspec.Struct, frozen=True, kw_only=True):
     """A checked policy. `grains` are the reported slices as indices into `dimensions`; () is `*`.
 
-    `reports` say by window which of its rows are stored; of a window without, all are. `stored_ms` is the length of the
-    panes that are stored, a multiple of `pane_ms`; None where they are stored as they close.
+    `reports` says by window which of its rows are stored; a window that is not in it stores all. `stored_ms` is the
+    length of the panes that are stored, a multiple of `pane_ms`; None where panes are stored as they close.
 
-    `idle_ms` is by stream. `outliers` is how many events ahead of all others leave a partition's time where it is.
-    `behind_ms` is how far a partition may be behind the broker's clock before it is not waited for any more.
-    `hash` names the whole policy, `shape` the parts of it that say which counts are kept; `text` is its TOML.
+    `idle_ms` is by stream. `outliers` is how many events ahead of all others do not move a partition's time.
+    `behind_ms` is how far a partition may fall behind the broker's clock before others no longer wait for it.
+    `hash` names the whole policy, `shape` the parts of it that decide which counts are kept; `text` is its TOML.
     `waiting` are the names of monitors that have no profile yet.
     `runbook_base` is where the pages are that control events link to.
     `timezone` is that of the hours by which detectors on series learn a season.
     `watched` are the fields whose distribution some of the `monitors` need, in the order of their offsets.
-    `models` are the models that it is for, patterns as of file names, none: all; `left_out` says in words what its file
-    does not say, and is as in the default policy.
-    With `teams` it is that of several files (`policy_file/teams.py`): what is the worker's is here, and all else in the
-    policy of each `team`, to which `claims` give the models. What is kept of a team is kept by its name, which may be
-    another one than that of its `file`, and in the slots of closed panes that begin with `slot_prefix`.
-    `rest` names what says which counts are kept beside SLIs and measures, `frame` what does beside these, the slice
-    dimensions and the windows. `earlier` has the shapes under which state was saved that goes on under this policy,
-    each with its columns (`layout.py`), `rings` is how many closed panes were held at first, and from each time on from
-    which there were more, as windows became longer.
+    `models` are the models that it is for, as file-name patterns, none: all; `left_out` says in words what its file
+    leaves out and takes from the default policy.
+    With `teams` the policy is that of several files (`policy_file/teams.py`): the worker's settings are here, all else
+    is in the policy of each `team`, and `claims` says which of them takes a model. A team's state is kept under its
+    name, which may differ from its `file`, and in the slots of closed panes that begin with `slot_prefix`.
+    `rest` names what decides, besides SLIs and measures, which counts are kept; `frame` what decides it besides these,
+    the slice dimensions and the windows. `earlier` has the shapes of saved state that goes on under this policy, each
+    with its columns (`layout.py`). `rings` lists how many closed panes were held at first, and after each time that
+    longer windows made them more.
     """
 
     pane_ms: int
@@ -123,12 +123,12 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def shards(self) -> int:
-        """Over how many shards models are spread."""
+        """The number of shards over which models are spread."""
         return self.worker.shards or SHARDS
 
     @property
     def spread(self) -> int:
-        """Over how many of the shards its own models are spread: fewer where several files share a worker."""
+        """The number of shards over which its own models are spread: fewer where several files share a worker."""
         return (self.worker.spread if self.team else None) or self.shards
 
     @property
@@ -138,7 +138,7 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def estimated(self) -> frozenset[str]:
-        """The names of the SLIs whose good and bad nobody has seen: they are estimated from scores."""
+        """The names of the SLIs whose good and bad events are not counted, but estimated from scores."""
         return frozenset(sli.name for sli in self.slis if sli.estimated_from)
 
     @property
@@ -150,13 +150,13 @@ class Policy(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def slots(self) -> int:
-        """How many slots hold every closed pane that some window still needs: the longest size and hop."""
+        """The number of slots that hold every closed pane some window still needs: the longest size and hop."""
         longest = max((window.size_ms + window.every_ms for window in self.windows), default=0)
         return max(longest // self.pane_ms, *self.rings, 0)
 
     @property
     def bins(self) -> int:
-        """How many bins all watched fields have together."""
+        """The number of bins that all watched fields have together."""
         return sum(watched.bins for watched in self.watched)
 
     def watched_by(self, monitor: Monitor) -> list[int]:

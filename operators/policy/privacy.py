@@ -1,4 +1,4 @@
-"""What is kept of texts, and of the ids of users and sessions."""
+"""How texts, and the ids of users and sessions, are kept."""
 
 from typing import Literal
 
@@ -12,15 +12,15 @@ Ids = Literal["hashed", "full"]
 
 
 class Privacy(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[privacy]`: texts that offend against a contract are kept by a pseudonym, or as they came."""
+    """`[privacy]`: texts that offend against a contract are kept as a pseudonym, or as they came."""
 
     values: Values = "hashed"
 
 
 class Archive(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[archive]`: what the request log keeps of `texts` (input, output, prediction) and of user and session `ids`.
+    """`[archive]`: how the request log keeps `texts` (input, output, prediction) and user and session `ids`.
 
-    Of a text no more than `text_chars_max` characters are kept.
+    At most `text_chars_max` characters of a text are kept.
     """
 
     texts: Texts = "redacted"

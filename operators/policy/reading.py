@@ -1,4 +1,4 @@
-"""From TOML values to typed ones: durations, and faults that are named by their key and value."""
+"""Turns TOML values into typed ones: durations, and faults that name their key and value."""
 
 import math
 import re
@@ -12,14 +12,14 @@ from operators.policy.errors import PolicyError
 from operators.policy.misfits import misfit_of
 
 UNITS_MS = {"ms": 1, "s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
-SPAN_MS_MAX = 366 * UNITS_MS["d"]  # Of windows and of the late horizon; times far from any event are no times.
+SPAN_MS_MAX = 366 * UNITS_MS["d"]  # For windows and the late horizon; times far from any event are no times.
 DURATION_ALLOWED = 'must be a duration such as "500ms", "10s", "5m", "1h", "30d"'
 
 T = TypeVar("T")
 NAME = "^[A-Za-z_][A-Za-z0-9_.-]{0,63}$"
 NAME_ALLOWED = 'must be letters, digits, "_", "." or "-", at most 64, and begin with a letter or "_"'
 Name = Annotated[str, Meta(pattern=NAME)]
-# "hold", "kill", or a version: what is counted together, or stands for all versions, is none.
+# "hold", "kill", or a version; `*` and __other__ stand for several versions, and are none.
 FallbackName = Annotated[str, Meta(min_length=1, max_length=256, pattern=r"^(?!\*$)(?!__other__)")]
 
 Inner = Annotated[float, Meta(gt=0, lt=1)]
@@ -39,7 +39,7 @@ _SLIPS = tuple(
 
 
 def misspelt(fallback: str) -> str | None:
-    """Return the word that a fallback was most likely meant to be, None if it may well be a version's name.
+    """Return the word ("hold" or "kill") that a fallback was likely meant to be, None if it may well name a version.
 
     >>> [misspelt(name) for name in ("hodl", "Kill", "hol", "kills", "hold", "v1", "gold", "old")]
     ['hold', 'kill', 'hold', 'kill', None, None, None, None]
@@ -51,14 +51,14 @@ def misspelt(fallback: str) -> str | None:
 
 
 def check_fallback(key: str, fallback: str) -> None:
-    """Refuse what is nearly "hold" or "kill": a rollback would pin a version that is not there. PolicyError."""
+    """Refuse a misspelt "hold" or "kill": a rollback would pin a version that does not exist. PolicyError."""
     word = misspelt(fallback)
     if word is not None:
         raise PolicyError(key, fallback, f'names a version; did you mean "{word}"?')
 
 
 class Duration:
-    """A span of time, in the policy text such as "10s", here in whole milliseconds."""
+    """A span of time, written in the policy as "10s", for instance, and held in whole milliseconds."""
 
     def __init__(self, text: str) -> None:
         match = re.fullmatch(r"(\d{1,9})(ms|s|m|h|d)", text)

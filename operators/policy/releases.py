@@ -14,15 +14,15 @@ class Releases(msgspec.Struct, frozen=True, kw_only=True):
     """`[release]`: how releases are found, and what is expected after a rollback.
 
     Versions first seen within `settle_ms` of a model's first event are old ones; later ones are candidates. A rollback
-    is applied once the candidate's share of requests is surely at most `applied_share` (and half of what it was); from
-    `drain_ms` after it on, people hear of a candidate that surely has more. The pinned version must be well within
-    `deadline_ms` of the rollback. For `cooldown_ms` after a rollback no other that moves the pin is decided.
-    A version is known while it was last seen within `known_ms`. A verdict of which more than `producer_share_max` rests
-    on bad events of one of several values of the slice dimension `producer` is held and paged for instead of acted on.
-    The first `warm_up_ms` of a version's requests are left out when it is compared. A version that is throttled gets
-    `throttle_share` of the requests at most. `fallback` has by model, or pattern as of file names, what rules say by
-    theirs: "hold", "kill", or the name of what traffic goes to. What versions named in `mirrored` answer, patterns
-    as of file names, are copies of requests, as if each event said so.
+    is applied once the candidate's share of requests is surely at most `applied_share` (and half of what it was); if
+    the share is surely larger `drain_ms` after the rollback or later, an alert says so. The pinned version must be well
+    within `deadline_ms` of the rollback. For `cooldown_ms` after a rollback no other one that moves the pin is decided.
+    A version is known for `known_ms` after it was last seen. Where more than `producer_share_max` of a verdict's bad
+    events come from one of several values of the slice dimension `producer`, rollguard holds and pages instead of
+    acting. The first `warm_up_ms` of a version's requests are left out when it is compared. A throttled version gets at
+    most `throttle_share` of the requests. `fallback` gives by model, or by file-name pattern, what rules give by their
+    own `fallback`: "hold", "kill", or the name of what traffic goes to. Requests that the versions in `mirrored`
+    (file-name patterns) answer are copies, as if each event said so.
     """
 
     settle_ms: Annotated[int, Rounded(none=True)] = 300_000

@@ -1,7 +1,7 @@
-"""A policy whose slice dimensions stand in another order than they did: it means the same, and so do all its numbers.
+"""Gives a policy's slice dimensions the order that they had before, without a change of meaning.
 
-Slices are named by their dimensions in an order, which must be the same for as long as rules, alerts and tables know
-them by these names.
+A slice's name lists its dimensions in this order, which must stay the same for as long as rules, alerts and tables
+know slices by these names.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ T = TypeVar("T", Rule, Monitor)
 
 
 def ordered_as(dimensions: Sequence[str], before: Sequence[str]) -> tuple[str, ...]:
-    """Return dimensions, of which those that there were before stand in the order that they had then.
+    """Return the dimensions, with those that existed before in the order that they had then.
 
     >>> ordered_as(["segment", "team", "region"], ["region", "segment"])
     ('region', 'team', 'segment')
@@ -62,6 +62,6 @@ def _moved_rule(rule: Rule, place: Sequence[int], dimensions: Sequence[str]) -> 
 
 
 def _moved_sli(sli: Sli, place: Sequence[int]) -> Sli:
-    """Return an SLI that knows its slices by other numbers; those that others are made of have none."""
+    """Return an SLI with its slices under new dimension numbers; SLIs that others are made of have no slices."""
     places = tuple(tuple(sorted((place[index], value) for index, value in each)) for each in sli.places)
     return msgspec.structs.replace(sli, places=places)

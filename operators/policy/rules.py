@@ -1,7 +1,7 @@
-"""What all rules of a policy have in common: what turns counts into verdicts, and what a BAD verdict leads to.
+"""What all rules of a policy have in common: how counts become verdicts, and what a BAD verdict leads to.
 
-The kinds are in `operators/rules`, a file each. Here is what others may ask of any rule, and the three families: rules
-that judge each series by itself, that compare the versions of a release, and that listen to monitors.
+The kinds are in `operators/rules`, a file each. Here is what other code may ask any rule, and the three families: rules
+that judge each series by itself, rules that compare the versions of a release, and rules that listen to monitors.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,12 +18,12 @@ Action = Literal["alert", "hold", "throttle", "rollback", "kill"]
 Scope = Literal["version", "model"]
 Statistic = Literal["mean", "p50", "p90", "p95", "p99", "per_1k", "per_success", "per_kpi"]
 KPI = "feedback.kpi"
-# Names under which rollguard itself speaks; of older workers gateways read what lifts a pin by them.
+# Rule names of events that rollguard itself sends; by them gateways know what lifts a pin in events of older workers.
 INPUT = "input"
 RESERVED = ("release", "override", "traffic-split", "commands", INPUT)
 Grain = tuple[int, ...]  # A reported slice as indices into the policy's dimensions; () is `*`.
 QUANTILES = {"p50": 0.5, "p90": 0.9, "p95": 0.95, "p99": 0.99}
-BLIP_MS = 60_000  # How long a burst of failures may last that decides nothing.
+BLIP_MS = 60_000  # A burst of failures up to this long decides nothing.
 
 
 def _runbook(written: Written) -> str:
@@ -34,9 +34,9 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
     """What every kind has: it is judged on each slice of its `grains`, of each version, or of all versions together.
 
     `fallback` is where traffic goes if a version that is rolled back has no fit baseline: "hold", "kill", or the name
-    of what traffic goes to, a version or what the gateway knows by it. A kind whose `unwritten` names a field has no
-    such key. `of_users`: it is about what users are promised, which copies of requests, that nobody gets, cannot break.
-    Of a grain of which `named` has slices, each as the values of its dimensions, it is judged on these alone.
+    of a version or of anything else that the gateway knows. A kind has no key for the fields in its `unwritten`.
+    `of_users`: the rule is about what users are promised, which copies of requests, whose answers nobody gets, cannot
+    break. Where `named` has slices of a grain, each as the values of its dimensions, it is judged on these alone.
     """
 
     keys: ClassVar[tuple[str, ...]] = ("kind",)
@@ -54,32 +54,32 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def sli_names(self) -> tuple[str, ...]:
-        """Return the names of the SLIs that it is about."""
+        """Return the names of the SLIs that the rule is about."""
         return ()
 
     @property
     def lasting_ms(self) -> int:
-        """For how long it must be so before the rule says BAD."""
+        """How long the condition must last before the rule says BAD."""
         return 0
 
     @property
     def release_targets(self) -> bool:
-        """Whether releases may say what it holds their versions to."""
+        """Whether a release may set the targets that the rule holds its versions to."""
         return False
 
     @property
     def target_least(self) -> float:
-        """Of a rule on a share of good events: a target that is no larger could never be missed."""
+        """For a rule on a share of good events: a target of at most this could never be missed."""
         return 0.0
 
     def slices(self, dimensions: Sequence[str]) -> set[frozenset[str] | frozenset[tuple[str, str]]]:
-        """Return the slices that it is judged on: as the names of their dimensions, or these with their values."""
+        """Return the slices that the rule is judged on, as their dimensions' names, or as names with values."""
         limited = {frozenset(name for name, _ in each) for each in self.named}
         whole = {frozenset(dimensions[index] for index in grain) for grain in self.grains}
         return {*(whole - limited), *map(frozenset, self.named)}
 
     def covers(self, dims: Iterable[tuple[str, str]]) -> bool:
-        """Tell whether a slice of one of its grains, by dimension and value, is not left out by those that it names."""
+        """Tell whether the rule is judged on a slice of one of its grains, given as dimensions and values."""
         if not self.named:
             return True
         slice_, limits = frozenset(dims), [frozenset(each) for each in self.named]
@@ -90,8 +90,8 @@ class Rule(msgspec.Struct, frozen=True, kw_only=True):
 class StatisticRule(Rule, frozen=True, kw_only=True):
     """A rule on a statistic of `measure` over the policy's windows of length `window_ms`, with bounds at `confidence`.
 
-    `per_1k` is the sum over a thousand events, `per_success` that over the good events of the SLI `success`, `per_kpi`
-    that over the sum of the measure `kpi`.
+    `per_1k` is the sum per thousand events, `per_success` the sum per good event of the SLI `success`, `per_kpi` the
+    sum per unit of the measure `kpi`.
     """
 
     measure: str
@@ -122,13 +122,13 @@ def _blip(written: Written) -> int:
 class ReleaseRule(Rule, frozen=True, kw_only=True):
     """A rule that compares the candidate of a release with its baseline on `slis`.
 
-    `alpha` is the chance of ever saying wrongly that it is worse, for the whole release, while failures come one by
-    one; a burst of failures that lasts up to `blip_ms` decides nothing (0: every pane counts in full). A BAD slice
+    `alpha` is the chance, over the whole release, of ever wrongly calling the candidate worse, while failures come one
+    by one; a burst of failures of up to `blip_ms` decides nothing (0: every pane counts in full). A BAD slice
     leads to `slice_action`.
 
-    A candidate that replaced its baseline at once is compared with what that had in its last hours. `cutover_action`
-    follows where its odds of a bad event are surely more than `cutover_tolerance` times, and its ratio of bad events
-    more than `cutover_points` above, the worst of those (`operators/release/cutover.py`).
+    A candidate that replaced its baseline at once is compared with the baseline's last hours. `cutover_action` follows
+    where its odds of a bad event are surely more than `cutover_tolerance` times, and its ratio of bad events more than
+    `cutover_points` above, those of the worst of these hours (`operators/release/cutover.py`).
     """
 
     of_users: ClassVar[bool] = False
@@ -147,7 +147,7 @@ class ReleaseRule(Rule, frozen=True, kw_only=True):
 
 
 class ListeningRule(Rule, frozen=True, kw_only=True):
-    """A rule on what `monitors` say, by their names."""
+    """A rule on the findings of `monitors`, given by name."""
 
     of_users: ClassVar[bool] = False
 

@@ -1,4 +1,4 @@
-"""What every SLI has, of whatever kind."""
+"""What SLIs of every kind have."""
 
 from collections.abc import Sequence
 
@@ -8,8 +8,8 @@ import msgspec
 class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """`[sli.NAME]`: what every kind has; the error types in `ignore` count neither way.
 
-    The kinds, each with its own keys, are in `operators/ingest/slis`; `good` names one. With `slices` it is about
-    events and feedback of these alone, such as `region=eu`; `places` are those by the numbers of their dimensions.
+    The kinds, each with its own keys, are in `operators/ingest/slis`; `good` names one. With `slices` the SLI counts
+    events and feedback of these alone, such as `region=eu`; `places` are the slices by the numbers of their dimensions.
     """
 
     good: str
@@ -19,54 +19,54 @@ class Sli(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True)
     places: tuple[tuple[tuple[int, str], ...], ...] = ()
 
     def identity(self) -> dict[str, object]:
-        """Return its keys in the policy with their values: what tells it from others in saved state."""
+        """Return the SLI's keys in the policy with their values: what tells it from others in saved state."""
         keys = msgspec.structs.asdict(self)
-        # An SLI that is about all slices is the same as before there were others.
+        # An SLI on all slices keeps the identity that it had before SLIs could have slices.
         return {key: value for key, value in keys.items() if value or key not in ("slices", "places")}
 
     @property
     def on_feedback(self) -> bool:
-        """Whether it is about feedback, not about events."""
+        """Whether the SLI is about feedback, not events."""
         return False
 
     @property
     def on_labels(self) -> bool:
-        """Whether what is good and bad are labels, which come one by one, each at an age of its own."""
+        """Whether the SLI counts labels, which come one by one, each at an age of its own."""
         return self.on_feedback and self.within_ms is None
 
     @property
     def fields(self) -> tuple[str, ...]:
-        """Return the numbers, on events or feedback, that it looks at."""
+        """Return the numbers, on events or feedback, that the SLI reads."""
         return ()
 
     @property
     def counts_errors(self) -> bool:
-        """Whether what is bad is that requests failed, and not what they answered."""
+        """Whether a request is bad because it failed, not because of its answer."""
         return False
 
     @property
     def scored(self) -> bool:
-        """Whether it is about what judges say, who may be not believed."""
+        """Whether the SLI is about judges' scores, which may be distrusted."""
         return False
 
     @property
     def estimated_from(self) -> int | None:
-        """Return how many labels its good and bad are estimated from, at least; None of all that are counted."""
+        """Return the least number of labels that good and bad are estimated from; None for an SLI that is counted."""
         return None
 
     @property
     def once(self) -> bool:
-        """Whether of several judgements of one criterion of a request the first alone counts."""
+        """Whether only the first of several judgements of one criterion of a request counts."""
         return False
 
     @property
     def within_ms(self) -> int | None:
-        """Return how long after a request feedback counts, of an SLI by cohorts of requests; None of all others."""
+        """Return how long after a request feedback counts, for an SLI by cohorts of requests; None for all others."""
         return None
 
 
 class Retired(Sli, frozen=True, kw_only=True):
-    """An SLI that a policy had once: its column stays, and nothing is counted in it. `was` named it in saved state."""
+    """An SLI that a policy once had: its column stays, and nothing is counted in it. `was` named it in saved state."""
 
     was: dict[str, object] = {}
 

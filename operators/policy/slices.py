@@ -11,7 +11,7 @@ _ESCAPED = re.compile(r"\\(.)")
 def named_values(text: str) -> Values | None:
     r"""Return the values that a slice is named by, None where it names no value.
 
-    `,` `=` and `\\` in them are escaped, as in the tables' column `slice`; a backslash before anything else is none.
+    `,` `=` and `\\` in them are escaped, as in the tables' column `slice`; a backslash before anything else names none.
 
     >>> named_values("region=eu,segment=pro"), named_values("region,segment"), named_values("*")
     ((('region', 'eu'), ('segment', 'pro')), None, None)
@@ -32,5 +32,5 @@ def named_values(text: str) -> Values | None:
 
 
 def named_text(values: Values) -> str:
-    """Return a slice that is named by its values as it is written, without escapes."""
+    """Return a slice named by its values in its written form, without escapes."""
     return ",".join(f"{name}={value}" for name, value in values)

@@ -1,8 +1,8 @@
 """The tiers of a burn-rate rule: how fast the error budget may be spent, from its shares, over which windows.
 
 A tier that spends `share` of the budget within `long` burns factor = share * period / long times what is sustainable,
-which is a ratio of bad events of factor * (1 - target). Beyond 1 that can never be, and the tier would be silent for
-ever; such a policy is refused.
+which is a ratio of bad events of factor * (1 - target). A ratio beyond 1 is impossible, so the tier would never fire;
+such a policy is refused.
 """
 
 from typing import Annotated
@@ -16,7 +16,7 @@ from operators.wire.control import Severity
 
 
 class Tier(msgspec.Struct, frozen=True, kw_only=True):
-    """Burning `factor` times the budget over both windows; `severity` of what is said then."""
+    """Fires when `factor` times the sustainable rate is burnt over both windows, with this `severity`."""
 
     factor: float
     long_ms: int
@@ -44,10 +44,10 @@ EXAMPLE = '{{ share = {share:g}, long = "{long}", short = "{short}", severity = 
 
 
 def tiers_of(tables: list[TierTable] | None, key: str, target: float, period_ms: int, pane_ms: int) -> tuple[Tier, ...]:
-    """Return the tiers that stand at `key`, or the default ones. PolicyError says which cannot be, and what could."""
+    """Return the tiers at `key`, or the default ones. PolicyError says which is impossible, and what would do."""
     tiers = []
     for index, table in enumerate(DEFAULT if tables is None else tables):
-        # What is wrong with a default tier is put right by listing tiers, so that is the key to name.
+        # A wrong default tier is mended by listing tiers, so name that key.
         at, hint = (key, "; the default tiers do not fit: list tiers") if tables is None else (f"{key}[{index}]", "")
         _check_windows(table, at, period_ms, pane_ms, hint)
         factor = table.share * period_ms / table.long.ms

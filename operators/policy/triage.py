@@ -1,4 +1,4 @@
-"""`[triage]`: what makes a case of a request, and how much it weighs."""
+"""`[triage]`: what makes a request a case, and how much the case weighs."""
 
 from typing import Annotated
 
@@ -9,15 +9,15 @@ from operators.policy.reading import Name, Positive
 
 Severity = Annotated[float, Meta(ge=0, le=1_000)]
 Number = Annotated[float, Meta(ge=-1e12, le=1e12)]
-Similar = Annotated[float, Meta(ge=0.5, lt=1)]  # Less in common would not be found.
+Similar = Annotated[float, Meta(ge=0.5, lt=1)]  # Texts with less in common would not be found.
 CAUSES = ("retrieval_miss", "hallucination", "format_break", "refusal", "tool_failure", "safety", "other")
 
 
 class Severities(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[triage] severity`: how bad each kind of signal is; 0 makes no case of it.
+    """`[triage] severity`: how bad each kind of signal is; a signal of 0 makes no case.
 
-    `safety` is of safety feedback and of unsafe flags; `contract` of requests that offend a contract, `control` of
-    those that a control event names.
+    `safety` is for safety feedback and unsafe flags, `contract` for requests that offend against a contract, `control`
+    for those that a control event names.
     """
 
     safety: Severity = 16.0
@@ -35,10 +35,10 @@ class Severities(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, froze
 class Triage(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
     """`[triage]`: cases are made of the signals of the last `days` before the newest item that is stored.
 
-    A judge's score is a signal at `low` or below, or what `low_of` says of its criterion; safety feedback from
+    A judge's score is a signal at `low` or below, or at its criterion's limit in `low_of`. Safety feedback is one from
     `unsafe_from` on, unless its criterion is in `low_of`, or as a word other than safe. Flags and error types make
-    cases where they are named. Texts with a share of at least `similar` of their three-word sequences in common are
-    near duplicates. A run adds no more than `cases_max` new cases.
+    cases where they are named. Texts that share at least `similar` of their three-word sequences are near duplicates.
+    A run adds at most `cases_max` new cases.
     """
 
     days: Positive = 30

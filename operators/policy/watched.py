@@ -19,12 +19,12 @@ FIELDS_ALLOWED = "must be one of " + ", ".join(
 )
 
 
-# What SLIs that are estimated need: no profile has these bins.
+# Fields that estimated SLIs need; no profile has their bins.
 ESTIMATED_FROM = {"score": SCORES, CALIBRATION: LABELS}
 
 
 def is_watchable(name: str) -> bool:
-    """Tell whether `name` is a field that can be watched: all that a measure may be, and what has no unit."""
+    """Tell whether `name` is a field that can be watched: whatever a measure may be, and fields without a unit."""
     of_feedback = name.startswith("feedback.")
     return (
         (name in FEEDBACK_FIELDS if of_feedback else is_field(name))
@@ -36,7 +36,7 @@ def is_watchable(name: str) -> bool:
 def watched_by(
     monitors: Iterable[Monitor], profiles: Mapping[str, Profile], slis: Iterable[Sli] = ()
 ) -> tuple[Watched, ...]:
-    """Return what the monitors and SLIs need, each field of a model and profile once; `profiles` by name of content."""
+    """Return the fields that monitors and SLIs need, each once by model and profile; `profiles` is by content name."""
     found: dict[tuple[str, str | None, str], Watched] = {}
     for monitor in monitors:
         for name in monitor.watches:
@@ -69,7 +69,7 @@ def _watched(name: str, model: str | None, content: str, profile: Profile | None
 
 
 def _scale(field: Field | None) -> tuple[float, float]:
-    """Return the unit of sums; a field that was constant is kept in units of its value."""
+    """Return the centre and scale of sums; a field that was constant is kept in units of its value."""
     if field is None or field.moments is None:
         return 0.0, 1.0
     return field.moments.mean, field.moments.sd or abs(field.moments.mean) or 1.0

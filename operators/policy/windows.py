@@ -15,7 +15,7 @@ class Window(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):
-    """Which rows of a window are stored: of these grains, where the end of the window is a multiple of `every_ms`."""
+    """Which rows of a window are stored: those of `grains`, where the window's end is a multiple of `every_ms`."""
 
     grains: tuple[tuple[int, ...], ...]
     every_ms: int

@@ -1,1 +1,1 @@
-"""Reads a policy file, checks it and makes it typed values: here, above them, all kinds are known."""
+"""Reads a policy file, checks it and turns it into typed values; this layer knows all kinds."""

@@ -1,8 +1,8 @@
-"""What a policy file that says less than all is read as: what it leaves out is as in the default policy.
+"""Completes a policy file: what it leaves out is taken from the default policy.
 
-Tables left out are those of `flows/policy.toml`, and so are keys left out of `[time]`. Windows left out are those that
-are unions of the file's panes, or one pane where none is. An SLI that a rule names and the file does not define is that
-of the default policy; rules and monitors are the file's own, and nobody else's.
+Missing tables, and missing keys of `[time]`, are those of `flows/policy.toml`. Missing windows are the default ones
+that are unions of the file's panes, or one pane where none is. An SLI that a rule names and the file does not define is
+that of the default policy; rules and monitors are the file's own alone.
 """
 
 from collections.abc import Iterator, Mapping
@@ -15,7 +15,7 @@ STORED = "1m"
 SLICES: dict[str, Any] = {"dimensions": ["region", "segment"], "crosses": [["region", "segment"]]}
 TUMBLING = ("1m",)
 SLIDING = (("5m", "10s"), ("1h", "1m"))
-# How often rows of windows of a size are stored: of each dimension, and of crosses, if at all; those of `*` always are.
+# How often rows of windows of a size are stored: for each dimension, and for crosses, if at all; for `*` always.
 REPORTED = {"1m": ("1m", None), "5m": ("1m", "10m"), "1h": ("5m", "1h")}
 MEASURES = ["latency_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd"]
 SLIS: dict[str, dict[str, Any]] = {
@@ -27,7 +27,7 @@ SLIS: dict[str, dict[str, Any]] = {
 
 
 def with_defaults(raw: dict[str, Any]) -> dict[str, Any]:
-    """Return the TOML values of a policy file with all that it leaves out; the same where it leaves out nothing."""
+    """Return the TOML values of a policy file, completed; the same where it leaves out nothing."""
     whole = dict(raw)
     time = raw.get("time", {})
     if isinstance(time, dict):
@@ -47,7 +47,7 @@ def with_defaults(raw: dict[str, Any]) -> dict[str, Any]:
 
 
 def defaulted(raw: Mapping[str, Any]) -> list[str]:
-    """Return, in words, what of a file is as in the default policy."""
+    """Return, in words, what a file takes from the default policy."""
     time = raw.get("time", {})
     found = [f"time.{key}" for key in TIME if isinstance(time, dict) and key not in time]
     found = ["[time]"] if "time" not in raw else found
@@ -89,7 +89,7 @@ def _report(size: str, ends: Any, slices: Any) -> dict[str, Any]:
 
 
 def _good(slices: Any) -> bool:
-    """Whether dimensions and crosses are of the right types; where not, they are refused elsewhere."""
+    """Whether dimensions and crosses have the right types; wrong ones are refused elsewhere."""
     if not isinstance(slices, dict):
         return False
     lists = [slices.get("dimensions", []), slices.get("crosses", [])]
@@ -109,7 +109,7 @@ def _longer(every: str, pane: Any) -> Any:
 
 
 def _ms(text: Any) -> int:
-    """Return a duration in ms; what is none is refused where it stands, so that here any number does."""
+    """Return a duration in ms; any number for a wrong one, which is refused elsewhere."""
     try:
         return max(Duration(text).ms, 1)
     except (TypeError, ValueError):
@@ -117,7 +117,7 @@ def _ms(text: Any) -> int:
 
 
 def _named(raw: Mapping[str, Any]) -> Iterator[str]:
-    """Yield the SLIs that rules name, wherever wrong values may stand."""
+    """Yield the SLIs that rules name, skipping wrong values."""
     rules = raw.get("rule", [])
     for rule in rules if isinstance(rules, list) else []:
         if isinstance(rule, dict):

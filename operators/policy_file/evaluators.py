@@ -1,4 +1,4 @@
-"""Read `[[evaluator]]` of a policy: a fault is named by its key, its value and what is allowed there."""
+"""Read `[[evaluator]]` of a policy: an error names the key, its value and what is allowed there."""
 
 import re
 from typing import Any
@@ -52,7 +52,7 @@ def _check_gate(key: str, evaluator: AnswerEvaluator, before: list[AnswerEvaluat
 
 
 def _check_criteria(key: str, evaluator: AnswerEvaluator, before: list[AnswerEvaluator]) -> None:
-    """Refuse one name for a criterion of two kinds of scales: pass or fail beside 1 to 5 could not be told apart."""
+    """Refuse one criterion name for two kinds of scales: pass or fail could not be told from 1 to 5."""
     ours = evaluator_kind_of(evaluator)
     for other in before:
         kind = evaluator_kind_of(other)

@@ -1,6 +1,6 @@
-"""What is in force under a policy: its tables with every key, those that its files leave out with their defaults.
+"""What is in force under a policy: its tables with every key, with defaults for those that its files leave out.
 
-They are a policy file again, which means the same. What has no value is left out.
+The tables form a policy file that means the same. Keys without a value are left out.
 """
 
 from collections.abc import Iterator, Mapping
@@ -20,11 +20,11 @@ from operators.policy_file.teams import written_tables
 from operators.policy_file.toml import PolicyTables
 from operators.rules.registry import KINDS as RULES
 
-SLI_OWN = ("name", "places")  # Fields of an SLI that are no keys.
+SLI_OWN = ("name", "places")  # Fields of an SLI that are not keys.
 
 
 class FileInForce(NamedTuple):
-    """The tables of a policy file with every key, and which of those keys are `written`: by it, or by another for it.
+    """The tables of a policy file with every key, and which of these are `written`, in it or in another file for it.
 
     Keys are named as `key_lines` names them.
     """
@@ -34,7 +34,7 @@ class FileInForce(NamedTuple):
 
 
 def in_force(policy: Policy) -> dict[str, FileInForce]:
-    """Return what is in force by each file of a policy, by its name without `.toml`; "" where it is one file."""
+    """Return what is in force by each file of a policy, by its name without `.toml`; "" where there is one file."""
     return {
         each.file: FileInForce(_whole(written, each), {key for key, _ in key_lines(written)})
         for each, written in written_tables(policy)
@@ -42,7 +42,7 @@ def in_force(policy: Policy) -> dict[str, FileInForce]:
 
 
 def key_lines(tables: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield each key of some tables, as faults of a policy name it, with its value.
+    """Yield each key of some tables, as errors of a policy name it, with its value.
 
     >>> list(key_lines({"time": {"pane": "10s"}, "rule": [{"name": "slo", "target": 0.9}]}))
     [('time.pane', '10s'), ('rule.slo.target', 0.9)]
@@ -89,7 +89,7 @@ def _valued(tables: Any) -> Any:
 
 
 def _slices(policy: Policy, rule: str) -> dict[str, Any]:
-    """Return the slices of a rule that names none: what is usual for its kind; of one that waits nobody knows yet."""
+    """Return the slices of a rule that names none: its kind's default, None while the rule waits."""
     names = policy.dimensions
     grains = next((known.grains for known in policy.rules if known.name == rule), None)
     texts = None if grains is None else [",".join(names[index] for index in grain) or "*" for grain in grains]
@@ -97,23 +97,23 @@ def _slices(policy: Policy, rule: str) -> dict[str, Any]:
 
 
 def _named(raws: list[dict[str, Any]], known: tuple[Any, ...], kinds: Mapping[str, Any], keys: str) -> list[Any]:
-    """Return the tables of rules, monitors or evaluators; what is not `known` yet waits for a profile."""
+    """Return the tables of rules, monitors or evaluators; one that is not in `known` waits for a profile."""
     by_name = {each.name: each for each in known}
     return [_table(raw, getattr(kinds[raw["kind"]], keys), by_name.get(raw["name"])) for raw in raws]
 
 
 def _table(raw: dict[str, Any], kind: type[msgspec.Struct], known: msgspec.Struct | None) -> dict[str, Any]:
-    """Return the table of a struct; what is by default whatever fits is as in the struct that is `known`."""
+    """Return the table of a struct; defaults that depend on the policy are taken from the struct `known`."""
     table: Any = convert(raw, table_of(kind), "")
     keys = _plain(table)
     for field in msgspec.structs.fields(type(table)):
-        if keys[field.encode_name] is None and field.name != "profile":  # That of [drift] stands there.
+        if keys[field.encode_name] is None and field.name != "profile":  # The profile stands in [drift].
             keys[field.encode_name] = _written(field.name, getattr(known, field.name, None))
     return keys
 
 
 def _written(name: str, value: object) -> object:
-    """Return how a field is written that the file leaves out; None where it is nothing."""
+    """Return how a field that the file leaves out is written; None where it has no value."""
     if name == "tiers":
         return [_plain(each) for each in DEFAULT]
     if name.endswith("_ms") and isinstance(value, int):

@@ -1,6 +1,6 @@
-"""Read `[drift]` and `[[monitor]]` of a policy: a fault is named by its key, its value and what is allowed there.
+"""Read `[drift]` and `[[monitor]]` of a policy: an error names the key, its value and what is allowed there.
 
-A monitor's keys stand under its name, as in `monitor.amount.window`, or under its place where it has none.
+A monitor's keys are named by its name, as in `monitor.amount.window`, or by its place where it has none.
 """
 
 import re
@@ -27,9 +27,9 @@ Rate = Annotated[float, Meta(gt=0, le=1)]
 
 
 class DriftTable(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
-    """`[drift]`: the profile of monitors that name none, the share of requests that are read, whose clocks count.
+    """`[drift]`: the profile of monitors that name none, the share of requests that are read, and the time zone.
 
-    `profile` = "" says that there is none yet: monitors that need it wait, and so do rules that listen to these alone.
+    `profile` = "" says that there is none yet: monitors that need it wait, and so do rules that listen only to these.
     """
 
     profile: str | None = None
@@ -50,7 +50,7 @@ class Profiles:
         self._read: dict[str, Profile] = {}
 
     def of(self, key: str, path: str) -> Profile:
-        """Return the profile of a path, as the policy's `key` writes it. PolicyError if there is none."""
+        """Return the profile at a path, written as in the policy's `key`. PolicyError if there is none."""
         if path not in self._read:
             if path not in self._contents:
                 raise PolicyError(key, path, "is no file beside the policy, nor in the working directory")
@@ -61,12 +61,12 @@ class Profiles:
         return self._read[path]
 
     def by_name(self) -> dict[str, Profile]:
-        """Return all that were read, by the name of their content."""
+        """Return all profiles that were read, by the name of their content."""
         return {profile.name: profile for profile in self._read.values()}
 
 
 def paths_of(raw: Mapping[str, Any]) -> list[str]:
-    """Return the profiles that a policy names, as TOML values, each once and wherever wrong ones may stand."""
+    """Return the paths of the profiles that a policy, given as TOML values, names; each once, skipping wrong values."""
     tables = raw.get("monitor")
     places = [raw.get("drift"), *(tables if isinstance(tables, list) else [])]
     named = [place.get("profile") for place in places if isinstance(place, dict)]

@@ -1,6 +1,6 @@
-"""Read `[[rule]]` and `[release]` of a policy: a fault is named by its key, its value and what is allowed there.
+"""Read `[[rule]]` and `[release]` of a policy: an error names the key, its value and what is allowed there.
 
-A rule's keys stand under its name, as in `rule.canary.alpha`, or under its place where it has none: `rule[2].name`.
+A rule's keys are named by its name, as in `rule.canary.alpha`, or by its place where it has none: `rule[2].name`.
 """
 
 import re
@@ -22,7 +22,7 @@ from operators.rules.registry import KINDS
 
 
 def releases_of(raw: dict[str, Any], policy: Policy) -> Releases:
-    """Return `[release]`; `policy` is checked but for its rules. PolicyError names what cannot be."""
+    """Return `[release]`; `policy` is checked but for its rules. PolicyError names what is impossible."""
     place = TablePlace("release", raw, policy)
     releases = read(Releases, raw, "release", place)
     for pattern, named in releases.fallback.items():
@@ -88,7 +88,7 @@ def _check_seen(rule: Rule, place: TablePlace) -> None:
 
 
 def _counts(sli: Sli, slice_values: Mapping[int, str]) -> bool:
-    """Tell whether an SLI may count something in a slice, by dimension its value."""
+    """Tell whether an SLI may count something in a slice, given as values by dimension."""
     return not sli.places or any(
         all(slice_values.get(dimension, value) == value for dimension, value in each) for each in sli.places
     )

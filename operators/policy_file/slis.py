@@ -1,4 +1,4 @@
-"""Read `[sli.NAME]` of a policy: a fault is named by its key, its value and what is allowed there."""
+"""Read `[sli.NAME]` of a policy: an error names the key, its value and what is allowed there."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -36,14 +36,14 @@ def sli_of(name: str, raw: Any) -> Sli:
 
 
 def bound(slis: Sequence[Sli], dimensions: Sequence[str]) -> tuple[Sli, ...]:
-    """Return SLIs of which each knows those that it names, and the places of its slices. PolicyError."""
+    """Return the SLIs, each with the SLIs that it names and the places of its slices. PolicyError."""
     whole = [msgspec.structs.replace(sli, places=_places(sli, dimensions)) for sli in slis]
     known = {sli.name: (sli, KINDS[sli.good]) for sli in whole}
     return tuple(KINDS[sli.good].bind(sli, known, f"sli.{sli.name}") for sli in whole)
 
 
 def _places(sli: Sli, dimensions: Sequence[str]) -> tuple[tuple[tuple[int, str], ...], ...]:
-    """Return the slices of an SLI as numbers of dimensions with values, in their order."""
+    """Return the slices of an SLI as dimension numbers with values, in the order of the numbers."""
     key, found = f"sli.{sli.name}.slices", []
     if sli.slices and sli.within_ms is not None:
         raise PolicyError(key, list(sli.slices), f'has no meaning with good = "{sli.good}": it counts all requests')
@@ -60,7 +60,7 @@ def _places(sli: Sli, dimensions: Sequence[str]) -> tuple[tuple[tuple[int, str],
 
 
 def _check_keys(kind: SliKind[Any], raw: dict[str, Any], key: str) -> None:
-    """Tell a key that is missing, or is one of other kinds, from one that no kind has."""
+    """Refuse a key that is missing, or that belongs to other kinds."""
     ours = {field.name: field for field in msgspec.structs.fields(kind.sli)}
     others = {field.name for other in KINDS.values() for field in msgspec.structs.fields(other.sli)}
     for part, value in raw.items():

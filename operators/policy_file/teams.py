@@ -1,7 +1,7 @@
-"""Several policy files for one worker, as one policy: each team has its file, and exactly one file takes a model.
+"""Several policy files for one worker, as one policy: each team has its file, and no two files take the same model.
 
-What is the worker's is said once for all: `WORKERS` are the tables that any file may have, and all that do alike. What
-else a file says is its own: its slices, measures, SLIs, windows, rules, monitors and releases.
+The worker's settings are common to all: any file may have the tables in `WORKERS`, but all that do must agree. All else
+is a file's own: its slices, measures, SLIs, windows, rules, monitors and releases.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,8 +18,8 @@ from operators.policy.worker import Worker, file_spread
 from operators.policy_file.monitors import paths_of
 from operators.policy_file.toml import hash_of, parse_tables, tables_of
 
-DEFAULT = "default"  # The file that takes what no other does.
-ALL = "*"  # What several files have in common; no file is named so.
+DEFAULT = "default"  # The file that takes the models that no other takes.
+ALL = "*"  # Names what several files have in common; no file has this name.
 WORKERS = (
     "time",
     "dedup",
@@ -47,7 +47,7 @@ def parse_teams(texts: Mapping[str, str], profiles: Mapping[str, bytes] | None =
     PolicyError names file and key.
     """
     for name in texts:
-        if name == ALL or not name.isprintable():  # What is saved is kept by the name.
+        if name == ALL or not name.isprintable():  # State is kept under the name.
             raise PolicyError("policy", ascii(f"{name}.toml"), "is no name for a file of a team")
     raws = {name: _tables(name, texts[name]) for name in sorted(texts)}
     shared = _workers(raws)
@@ -59,14 +59,14 @@ def parse_teams(texts: Mapping[str, str], profiles: Mapping[str, bytes] | None =
 
 
 def written_tables(policy: Policy) -> list[tuple[Policy, dict[str, Any]]]:
-    """Return the policy of each file, with the tables that are said of it: its own, and the worker's in any."""
+    """Return the policy of each file, with the tables that apply to it: its own, and the worker's from any file."""
     raws = {each.file: tables_of(each.text) for each in policy.each}
     shared = _workers(raws)
     return [(each, raws[each.file] | shared) for each in policy.each]
 
 
 def limited(policy: Policy) -> Policy:
-    """Return the policy of one file; where it says for which models it is, with all others nobody's. PolicyError."""
+    """Return the policy of one file; where it names its models, no policy takes the others. PolicyError."""
     for index, name in enumerate(policy.models):
         if name in policy.models[:index]:
             raise PolicyError("models", name, "is named twice")
@@ -74,7 +74,7 @@ def limited(policy: Policy) -> Policy:
 
 
 def joined(policies: Sequence[Policy], claims: Claims) -> Policy:
-    """Return several policies as one: it has what is the worker's, and nothing to count or to judge of its own."""
+    """Return several policies as one, which has the worker's settings, and nothing to count or judge of its own."""
     mirrored = tuple(dict.fromkeys(name for policy in policies for name in policy.releases.mirrored))
     shapes = [policies[0].pane_ms, policies[0].disorder_ms, policies[0].late_horizon_ms, policies[0].future_ms]
     return msgspec.structs.replace(
@@ -101,7 +101,7 @@ def joined(policies: Sequence[Policy], claims: Claims) -> Policy:
 
 
 def spread_of(policy: Policy, worker: Worker, files: int) -> int:
-    """Return in how many of a worker's shards one of several files has its models; the rest may be most of them."""
+    """Return in how many shards a file has its models; the default file counts as alone, as it may have most models."""
     rest = DEFAULT in (policy.team, policy.file)
     return file_spread(worker, worker.shards or policy.shards, 1 if rest else files)
 
@@ -131,7 +131,7 @@ def _parsed(name: str, raw: dict[str, Any], text: str, profiles: Mapping[str, by
 
 
 def _workers(raws: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
-    """Return the tables that are the worker's. PolicyError where two files say different things."""
+    """Return the worker's tables. PolicyError where two files differ."""
     known: dict[str, tuple[str, Any]] = {}
     for name, raw in raws.items():
         for table in WORKERS:
@@ -147,7 +147,7 @@ def _workers(raws: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
 
 
 def _difference(key: str, one: Any, other: Any) -> tuple[str, Any, Any]:
-    """Return the first key in which two values differ, with both."""
+    """Return the first key in which two values differ, with both values."""
     if isinstance(one, dict) and isinstance(other, dict):
         for name in {**one, **other}:
             if one.get(name) != other.get(name):

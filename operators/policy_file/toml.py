@@ -1,4 +1,4 @@
-"""Read a policy from TOML and check it: a fault is named by its key, its value and what is allowed there."""
+"""Read a policy from TOML and check it: an error names the key, its value and what is allowed there."""
 
 import hashlib
 import math
@@ -38,7 +38,7 @@ DIGITS = {"input_tokens": 0, "output_tokens": 0, "cost_usd": 9}
 DIGITS_DEFAULT = 6
 BEHIND_MS = 60_000
 
-SHAPE = ("time", "slices", "windows", "measures", "sli")  # What says which counts are kept.
+SHAPE = ("time", "slices", "windows", "measures", "sli")  # The tables that decide which counts are kept.
 
 
 class _Idle(msgspec.Struct, forbid_unknown_fields=True, kw_only=True, frozen=True):
@@ -59,7 +59,7 @@ class _Time(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class Crosses(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """`[slices]`: the dimensions, their combinations that are reported, and the limits on series."""
+    """`[slices]`: the dimensions, their reported combinations, and the limits on series."""
 
     dimensions: tuple[Name, ...] = tuple(SLICES["dimensions"])
     crosses: list[list[str]] = []
@@ -74,7 +74,7 @@ class _Measures(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 class PolicyTables(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A file with all that it leaves out (`defaults.py`)."""
+    """A file with its defaults filled in (`defaults.py`)."""
 
     runbook_base: Annotated[str, Meta(min_length=1, max_length=300, pattern=r"^\S+$")] = RUNBOOKS
     models: tuple[Id, ...] = ()
@@ -101,7 +101,7 @@ class PolicyTables(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
 
 
 def profiles_named(text: str) -> list[str]:
-    """Return the profiles that a policy names; their contents are to be given to `parse`. PolicyError: not TOML."""
+    """Return the profiles that a policy names, whose contents `parse` needs. PolicyError: not TOML."""
     return paths_of(tables_of(text))
 
 
@@ -196,10 +196,10 @@ def _monitored(policy: Policy, file: PolicyTables, profiles: Profiles) -> Policy
 
 def _shape(raw: dict[str, Any], but: Sequence[str] = ()) -> str:
     kept = {key: raw[key] for key in SHAPE if key in raw and key not in but}
-    # How many models are told apart says whose counts are kept, as it always changes; not which.
+    # The limit on models decides whose counts are kept, which changes at any time, and not which counts are kept.
     slices = {key: value for key, value in raw["slices"].items() if key not in ("models_max", *but)}
-    # Which partitions are waited for, and how many events move time, say when panes close, not what is kept; nor does
-    # how long panes are together in the store, and which rows of windows are there.
+    # Which partitions are waited for, and how many events move time, decide when panes close, not what is kept; nor do
+    # the length of the panes in the store, and which rows of windows are stored.
     apart = ("idle", "outliers", "behind_max", "stored")
     time = {key: value for key, value in raw["time"].items() if key not in apart}
     windows = {} if "windows" in but else {"windows": shape_of(raw["windows"])}
@@ -207,7 +207,7 @@ def _shape(raw: dict[str, Any], but: Sequence[str] = ()) -> str:
 
 
 def hash_of(raw: object) -> str:
-    """Return what names some values of a policy, whatever order its keys stand in."""
+    """Return a hash that names some values of a policy, whatever the order of its keys."""
     return hashlib.sha256(msgspec.json.encode(raw, order="sorted")).hexdigest()[:16]
 
 
@@ -232,7 +232,7 @@ def _check_time(file: PolicyTables, raw: dict[str, Any]) -> None:
 
 
 def _behind_ms(time: _Time) -> int:
-    """Return how far behind the broker's clock a partition may be; by default a minute, or twice a longer disorder."""
+    """Return how far behind the broker's clock a partition may be; by default a minute, or 2 * `disorder` if longer."""
     return max(BEHIND_MS, 2 * time.disorder.ms) if time.behind_max is None else time.behind_max.ms
 
 
@@ -245,7 +245,7 @@ def _stored_ms(time: _Time, raw: dict[str, Any], policy: Policy) -> int | None:
             "time.stored", value, f"must be a multiple of time.pane ({time.pane.text}) and divide an hour"
         )
     if time.pane.ms < stored > max((window.size_ms for window in policy.windows), default=0):
-        # After a restart what is not stored yet comes from the panes that are kept for windows.
+        # After a restart, what is not stored yet is made from the panes that are kept for windows.
         raise PolicyError("time.stored", value, "must be at most the longest of [windows]")
     return stored
 

@@ -15,14 +15,14 @@ from operators.policy.windows import Report, Window
 
 
 class Reported(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """Rows that are stored: of these slices, and of them every so often; without `every` whenever a window ends."""
+    """Rows that are stored: those of `slices`, at each multiple of `every`; without it whenever a window ends."""
 
     slices: Annotated[tuple[str, ...], Meta(min_length=1)]
     every: Duration | None = None
 
 
 class Tumbling(msgspec.Struct, forbid_unknown_fields=True, kw_only=True):
-    """A tumbling window as a table; a size alone is one of which all rows are stored."""
+    """A tumbling window as a table; one given as a size alone stores all rows."""
 
     size: Duration
     report: list[Reported] | None = None
@@ -70,14 +70,14 @@ def windows_of(table: WindowsTable, raw: dict[str, Any], pane: Duration) -> tupl
 
 
 def shape_of(windows: dict[str, Any]) -> dict[str, Any]:
-    """Return the raw table as it would be if all rows were stored: which are is no matter of what is counted."""
+    """Return the raw table as if all rows were stored: which rows are does not change what is counted."""
     tumbling = [each["size"] if isinstance(each, dict) else each for each in windows.get("tumbling", [])]
     sliding = [{key: value for key, value in each.items() if key != "report"} for each in windows.get("sliding", [])]
     return windows | {key: each for key, each in (("tumbling", tumbling), ("sliding", sliding)) if key in windows}
 
 
 def reports_of(table: WindowsTable, raw: dict[str, Any], policy: Policy) -> dict[Window, tuple[Report, ...]]:
-    """Return which rows of each window are stored, of those that say so. PolicyError."""
+    """Return which rows are stored, for each window that says so. PolicyError."""
     return {
         read.window: tuple(_report(read, index, each, policy) for index, each in enumerate(read.report))
         for read in _read(table, raw)
