@@ -1,8 +1,8 @@
 """The columns that rollguard writes to each ClickHouse table, in order, with the kind of value each holds.
 
-A test holds this against infra/clickhouse: a column that only one of the two knows fails it. Columns that
-the database fills in itself (ALIAS, DEFAULT) are not listed. It is a list without code, and stays one: who looks for
-a column sees at once which tables have it.
+A test compares this with infra/clickhouse: a column that only one of the two has fails it. Columns that
+the database fills in itself (ALIAS, DEFAULT) are not listed. This is a list without code, and stays one, so that a
+reader sees at once which tables have a column.
 """
 
 from typing import Literal
@@ -23,7 +23,7 @@ Kind = Literal[
     "int16[]",
     "uint32[]",
     "uint64[]",
-    "uint8?[]",  # None within is NULL
+    "uint8?[]",  # None inside is NULL
     "float64?[]",
     "string[]",
     "map",  # dict[str, str]

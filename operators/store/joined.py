@@ -1,6 +1,6 @@
-"""Rows of a table made one: what is said of a whole column, as its conversion is, then costs once and not per piece.
+"""Rows of a table joined into one piece: work per column, such as its conversion, is then done once, not per piece.
 
-A pane gives each shard a few dozen rows of each table, and every column of every piece cost the same again.
+A pane gives each shard only a few dozen rows of each table, and every column of a piece has a fixed cost.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -13,9 +13,9 @@ from operators.store.rows import Coded, Column, Ragged, Rows
 
 
 def joined_rows(pieces: Iterable[Rows]) -> Iterator[Rows]:
-    """Return the same rows of one table in the same order, in as few pieces as can be.
+    """Return the same rows of one table in the same order, in as few pieces as possible.
 
-    Pieces are joined whose columns are of the same kinds, so that every value stays of the type that it is of.
+    Only pieces with columns of the same kinds are joined, so that every value keeps its type.
     """
     for kinds, alike in groupby(pieces, _kinds):
         some = list(alike)
@@ -27,7 +27,7 @@ def joined_rows(pieces: Iterable[Rows]) -> Iterator[Rows]:
 
 
 def _kinds(rows: Rows) -> tuple[object, ...]:
-    """Return of what kind each column is; None of one that is not to be joined."""
+    """Return the kind of each column; None for one that cannot be joined."""
     return tuple(_kind(column) for column in rows.columns.values())
 
 
@@ -43,7 +43,7 @@ def _kind(column: Column) -> object:
 
 
 def _has_values(column: Coded) -> bool:
-    """Tell whether each code has a value: who converts a column alone says which row has none."""
+    """Tell whether each code has a value; otherwise the column must be converted alone, to name the row without."""
     codes = column.codes
     return not len(codes) or (int(codes.min()) >= 0 and int(codes.max()) < len(column.values))
 
@@ -61,7 +61,7 @@ def _joined(columns: Sequence[Any]) -> Any:
 
 
 def _joined_coded(columns: Sequence[Coded]) -> Coded:
-    """Values that are one object stay one: names of series come in many pieces."""
+    """Join columns; values that are one object stay one, as names of series come in many pieces."""
     values: list[Any] = []
     number: dict[int, int] = {}
     codes = []

@@ -1,4 +1,4 @@
-"""Rows on their way to a table: columns of equal length, cheap to build by the thousand and to hand on.
+"""Rows on their way to a table: columns of equal length, cheap to build by the thousand and to pass on.
 
 Engine-free and database-free; `connectors/clickhouse/client.py` turns a `Rows` into one Arrow table.
 """
@@ -42,7 +42,7 @@ Column = NDArray[Any] | Sequence[Any] | Coded | Ragged
 class Rows(msgspec.Struct, frozen=True, kw_only=True):
     """Rows of one table of `operators/store/columns.py`, by column; every column of the table, of equal length.
 
-    `large`: they may hold much, such as texts, so that not all of an epoch may be kept.
+    `large`: they may hold much data, such as texts, so that not all rows of an epoch can be kept in memory.
     """
 
     table: str
