@@ -1,9 +1,9 @@
-"""Who has a place, where all in a pane have one or find one: their events are noted in arrays, put into limits later.
+"""Panes in which every series has a place or finds one: events are noted in arrays and put into the limits later.
 
-What a limit decides depends on who has a place and on the weights, and changes only when a name comes that finds no
-room or weights are halved (`admitted.py`). Until then events of names with places are added up by the number of their
-series, and the limits' own tables of names are left as they are: what these hold once all is put into them is the
-same. State: 17 bytes for each of the finest series.
+What a limit decides depends on which names have a place and on the weights, and changes only when a name finds no
+room or weights are halved (`admitted.py`). Until then events of names with places are added up by series number, and
+the limits' own tables of names are left alone; once everything is put into them they hold the same. State: 17 bytes
+for each of the finest series.
 """
 
 import numpy as np
@@ -17,15 +17,15 @@ from operators.window.limits import Limits
 from operators.window.partial import Partial
 from operators.window.watermark import NEVER
 
-FEW = 8  # So few rows of a pane are faster looked at one by one than in arrays.
+FEW = 8  # Up to so many rows of a pane are looked at faster one by one than in arrays.
 
 
 class Admission:
-    """Folds closing panes by some limits; who reads these or changes them calls `settle` before."""
+    """Folds closing panes by the limits; call `settle` before reading or changing these."""
 
     def __init__(self, limits: Limits) -> None:
         self._limits = limits
-        self._halving = NEVER  # The number of the halving as of which the noted events count.
+        self._halving = NEVER  # The number of the halving that the weights of the noted events belong to.
         self._begin(LeafIndex())
 
     def fold(
@@ -53,7 +53,7 @@ class Admission:
         return homes, folded
 
     def _noted_singly(self, whole: Partial, series: NumberedSeries, pane: int, policy: Policy) -> bool:
-        """Put the events of a pane of few rows into the limits and return True, if all that came has a place."""
+        """Put the events of a pane of few rows into the limits and return True, if all its series have a place."""
         rows, events = series.rows[whole.which].tolist(), whole.events.tolist()
         came = [(row, count) for row, count in zip(rows, events, strict=True) if count]
         if not came or not all(self._placed[row] for row, _ in came):
@@ -62,7 +62,7 @@ class Admission:
         return True
 
     def _noted(self, whole: Partial, series: NumberedSeries, pane: int, policy: Policy) -> bool:
-        """Note the events of a pane and return True, if all that came has a place, or there is room for what is new."""
+        """Note the events of a pane and return True, if all its series have a place or find room."""
         rows, counts = _counts(whole, series)
         new = ~self._placed[rows]
         if new.any():
@@ -77,7 +77,7 @@ class Admission:
         return True
 
     def settle(self) -> None:
-        """Put what is noted into the limits."""
+        """Put the noted events into the limits."""
         if self._settled:
             return
         rows = np.flatnonzero(self._events)
@@ -87,11 +87,11 @@ class Admission:
         self._settled = True
 
     def forget(self) -> None:
-        """Look up anew who has a place: somebody may have lost it."""
+        """Look up places anew: a series may have lost its own."""
         self._placed[:] = False
 
     def _begin(self, leaves: LeafIndex) -> None:
-        """Know nothing yet of series with these numbers."""
+        """Begin empty, with the series numbers of another index."""
         self._leaves = leaves
         self._placed = np.zeros(0, bool)
         self._events: Ints = np.zeros(0, np.int64)
@@ -99,7 +99,7 @@ class Admission:
         self._settled = True
 
     def _reserve(self, rows: int) -> None:
-        """Have room for series of numbers up to before `rows`."""
+        """Make room for series numbers below `rows`."""
         if rows <= len(self._placed):
             return
         more = np.zeros(max(rows, 2 * len(self._placed)) - len(self._placed), np.int64)

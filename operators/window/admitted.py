@@ -1,9 +1,9 @@
-"""Which of many names have one of few places, by how much traffic they have: decided from whole panes alone.
+"""Which of many names get one of few places, by their traffic: decided from whole panes alone.
 
 A name gets a place while there is room. Once there is none, a name that was silent for `SILENT_MS` makes room, and so
-does the least busy one for a name with more than twice its weight and `MORE_MIN` events beyond. So names with an event
-each push nobody out, what has a real share of the traffic gets a place within a few panes, and two names of like weight
-do not change places again and again. Declared names always have a place, as far as there are any. A weight is the
+does the least busy one for a name whose weight exceeds twice its own by `MORE_MIN` events. So names with one event
+each push none out, a name with a real share of the traffic gets a place within a few panes, and two names of like
+weight do not swap places again and again. Declared names always have a place while places last. A weight is the
 events of a name, halved every `HALF_MS`.
 """
 
@@ -29,9 +29,9 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Admitted(msgspec.Struct, kw_only=True):
-    """The names of one kind under each owner: `last[owner][name]` is the last pane of those that have a place.
+    """The names of one kind under each owner: `last[owner][name]` is the last pane of a name with a place.
 
-    `weights` are theirs, `waiting` those of the busiest others; both as of the last of the halvings, `halved`.
+    `weights` are those of names with a place, `waiting` of the busiest others, both as of the last halving, `halved`.
     """
 
     last: dict[str, dict[Name, int]] = {}
@@ -44,7 +44,7 @@ class Admitted(msgspec.Struct, kw_only=True):
         last, weights = self.last.setdefault(owner, {}), self.weights.setdefault(owner, {})
         waiting = self.waiting.setdefault(owner, {})
         self._halve(owner, at.pane * at.pane_ms // HALF_MS)
-        # There are fewer places than before: the policy is another one.
+        # There are fewer places than before: the policy has changed.
         gone = self._shrink(owner, at.places, declared) if len(last) > at.places else set()
         new = []
         for name, count in counts.items():
@@ -57,7 +57,7 @@ class Admitted(msgspec.Struct, kw_only=True):
         if not new:
             return gone
         if len(last) + len(new) <= at.places:
-            self._place(owner, new, at, declared)  # Nobody makes room, whoever comes first.
+            self._place(owner, new, at, declared)  # No name makes room, whichever comes first.
         else:
             before = set(last)
             self._forget_silent(owner, at, declared)
@@ -70,7 +70,7 @@ class Admitted(msgspec.Struct, kw_only=True):
         return gone
 
     def note(self, owner: str, name: Name, counted: tuple[int, int], halving: int) -> None:
-        """Take events, and the last pane with any, of a name that has a place; `halving` is that of all."""
+        """Take events, and the last pane with any, of a name that has a place, as of this `halving`."""
         if self.halved.get(owner) != halving:
             self._halve(owner, halving)
         events, pane = counted
@@ -79,7 +79,7 @@ class Admitted(msgspec.Struct, kw_only=True):
         weights[name] = weights.get(name, 0) + events
 
     def has_room(self, owner: str, names: Collection[Name], places: int) -> bool:
-        """Tell whether names have a place or find one, without anybody making room."""
+        """Tell whether names have a place or find one without another making room."""
         last = self.last.get(owner, {})
         return len(last) + sum(name not in last for name in names) <= places
 
@@ -93,13 +93,13 @@ class Admitted(msgspec.Struct, kw_only=True):
         self.halved.pop(owner, None)
 
     def remove(self, owner: str, names: Collection[Name]) -> None:
-        """Take their places away."""
+        """Take places away from names."""
         for name in names:
             del self.last[owner][name]
             self.weights[owner].pop(name, None)
 
     def _shrink(self, owner: str, places: int, declared: Collection[Name]) -> set[Name]:
-        """Take their places from the least busy, as far as there are too many; return these."""
+        """Take places from the least busy names, as many as are too many; return these names."""
         weights, waiting = self.weights[owner], self.waiting[owner]
         yielding = sorted((name not in declared, -weights.get(name, 0), name) for name in self.last[owner])
         out = {name for _, _, name in yielding[places:]}
@@ -124,7 +124,7 @@ class Admitted(msgspec.Struct, kw_only=True):
     def _place(self, owner: str, new: Sequence[Name], at: Places, declared: Collection[Name]) -> None:
         """Give names a place, the first ones first, until one finds none."""
         last, weights, waiting = self.last[owner], self.weights[owner], self.waiting[owner]
-        least: list[Name] | None = None  # The least busy last.
+        least: list[Name] | None = None  # Least busy last.
         for name in new:
             if len(last) >= at.places:
                 if least is None:

@@ -1,10 +1,10 @@
-"""Bounds of what rules on measures judge: of quantiles by order statistics, of means by their deviation.
+"""Bounds of what rules on measures judge: quantiles by order statistics, means by their standard deviation.
 
 The bounds of a quantile hold for values of any distribution: with n values of which each is at most the p-quantile with
 chance p, P(X_(k) > quantile) = P(Bin(n, p) < k), so that the largest k with at most 1 - confidence bounds it from below
-(H. A. David, H. N. Nagaraja, "Order Statistics", 3rd ed., 2003, section 7.1). Those of a mean are n large: Student's
-with the deviation that the histogram has, which is within 1 %. A bucket is wide by 2 %: bounds are wider by 1 % each.
-What something costs per success, or per unit of a KPI, is one quantity over another, each with half of the chance of
+(H. A. David, H. N. Nagaraja, "Order Statistics", 3rd ed., 2003, section 7.1). The bounds of a mean hold for large n:
+Student's, with the deviation taken from the histogram, which is within 1 %. A bucket is 2 % wide, so each bound is
+widened by 1 %. Cost per success, or per unit of a KPI, is one quantity over another, each with half of the chance of
 error: the mean over the exact binomial bound of the share of successes, or over Student's of the KPI's mean.
 """
 
@@ -53,7 +53,7 @@ def bounds_of(rule: StatisticRule, policy: Policy, held: WindowSums) -> Floats:
         kpi = measure_index(policy, rule.kpi)
         below = _of_sum(held, policy, kpi, held.sums[:, kpi, N], alpha / 2)
         return quotient(_of_sum(held, policy, index, held.events, alpha / 2), below)
-    # Of a thousand requests: one without a value costs nothing.
+    # Per thousand requests, where one without a value costs nothing.
     of, unit = (held.events, 1_000.0) if rule.statistic == "per_1k" else (n, 1.0)
     return unit * _of_sum(held, policy, index, of, alpha) / np.maximum(of, 1)[:, None]
 
@@ -64,12 +64,12 @@ def measure_index(policy: Policy, name: str) -> int:
 
 
 def total_of(sums: Ints, digits: int) -> Floats:
-    """Return what a measure of so many digits adds up to, from its sums (W, 3)."""
+    """Return the total of a measure of so many digits, from its sums (W, 3)."""
     return np.asarray((sums[:, HI] * 2.0**LIMB_BITS + sums[:, LO]) * 10.0**-digits, np.float64)
 
 
 def _of_sum(held: WindowSums, policy: Policy, index: int, of: Ints, alpha: float) -> Floats:
-    """Return the bounds of what a measure adds up to over as many items: those of its mean, times their number."""
+    """Return the bounds of a measure's total over `of` items: those of its mean, times their number."""
     mean = _of_mean(
         held.histograms.squares(held.slots, index),
         total_of(held.sums[:, index], policy.measures[index].digits),
@@ -80,7 +80,7 @@ def _of_sum(held: WindowSums, policy: Policy, index: int, of: Ints, alpha: float
 
 
 def _of_good(held: WindowSums, policy: Policy, rule: StatisticRule, alpha: float) -> Floats:
-    """Return the bounds of how many events are good."""
+    """Return the bounds of the number of good events."""
     sli = [each.name for each in policy.slis].index(rule.success)
     good = held.slis[:, sli, GOOD]
     n = good + held.slis[:, sli, BAD]
@@ -88,7 +88,7 @@ def _of_good(held: WindowSums, policy: Policy, rule: StatisticRule, alpha: float
 
 
 def over(above: Floats, below: Floats | Ints) -> Floats:
-    """Return one quantity over another, (W,): infinite where it is over nothing, 0 where both are.
+    """Return one quantity over another, (W,): infinite where only the second is 0, 0 where both are.
 
     >>> over(np.array([6.0, 6.0, 0.0]), np.array([3, 0, 0]))
     array([ 2., inf,  0.])
@@ -98,9 +98,9 @@ def over(above: Floats, below: Floats | Ints) -> Floats:
 
 
 def quotient(above: Floats, below: Floats) -> Floats:
-    """Return bounds (W, 2) of one quantity over another, of which both have bounds and neither is negative.
+    """Return bounds (W, 2) of one quantity over another from the bounds of both; neither quantity is negative.
 
-    Where the lower one may be nothing there is no upper bound; where it is surely nothing, none at all is enough.
+    Where the second may be 0 there is no upper bound; where it surely is 0, both bounds are infinite.
 
     >>> quotient(np.array([[8.0, 12.0], [8.0, 12.0]]), np.array([[2.0, 4.0], [-1.0, 0.0]]))
     array([[ 2.,  6.],
@@ -110,14 +110,14 @@ def quotient(above: Floats, below: Floats) -> Floats:
     least, most_ = np.maximum(below, 0.0).T
     with np.errstate(divide="ignore", invalid="ignore"):
         found = np.column_stack((low / most_, high / least))
-    found[np.isnan(found[:, 0]), 0] = -np.inf  # Nothing over nothing.
+    found[np.isnan(found[:, 0]), 0] = -np.inf  # 0 / 0.
     found[np.isnan(found[:, 1]), 1] = np.inf
     return found
 
 
 def _of_quantile(histograms: PagedHistograms, slots: Ints, measure: int, n: Ints, p: float, alpha: float) -> Floats:
     few, many = (kept_ranks(most, n, each, alpha) for each in (p, 1.0 - p))
-    ranks = np.column_stack((few, n - 1 - many))  # Of the lower bounds and the upper ones, which are above these.
+    ranks = np.column_stack((few, n - 1 - many))  # Of the lower and of the upper bounds.
     known = (ranks >= 0) & (ranks < n[:, None])
     bounds = np.tile([-np.inf, np.inf], (len(n), 1))
     rows = np.flatnonzero(known.any(axis=1))
@@ -141,7 +141,7 @@ def most(n: Ints, p: Floats | float, alpha: float) -> Ints:
 
 
 def _of_mean(squares: Floats, total: Floats, of: Ints, alpha: float) -> Floats:
-    """Return bounds of total / of; none where there are fewer than two."""
+    """Return bounds of total / of; infinite where `of` is below two."""
     count = np.maximum(of, 2)
     mean = total / count
     variance = np.maximum(squares - count * mean**2, 0.0) / (count - 1)

@@ -1,4 +1,4 @@
-"""Quantiles straight from the cells of a hop that is looked at once: to put these into pages costs several times it."""
+"""Quantiles straight from the cells of a hop that is looked at once: filling pages costs several times as much."""
 
 from collections.abc import Sequence
 

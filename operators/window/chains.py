@@ -1,22 +1,22 @@
-"""Chains: events that share their fate, of which one alone counts where two versions are compared.
+"""Chains: events that share their fate, of which only one counts where two versions are compared.
 
-The events of one session, of one user, or the attempts of one request fail together, and a test that takes them for
-independent calls chance harm. So of all events of a chain in a pane, whatever versions they went to and slices they
-are of, one is drawn by a hash and counts for its version, in its slice; the others count nowhere. That is fair between
-the versions whether traffic is split by request or by session: which one is drawn does not depend on the version, nor
-on what came of it. (Counting a chain as bad where any of its events was would not be: a version that gets more of a
-session's requests would look worse.) Dashboards count every event.
+The events of one session or user, or the attempts of one request, fail together, and a test that takes them for
+independent mistakes chance for harm. So of all events of a chain in a pane, whatever their versions and slices, one is
+drawn by a hash and counts for its version, in its slice; the others count nowhere. That is fair to both versions
+whether traffic is split by request or by session: the draw depends neither on the version nor on the outcome.
+(Counting a chain as bad where any of its events is bad would be unfair: a version that gets more of a session's
+requests would look worse.) Dashboards count every event.
 
-It is drawn among those with the lowest `attempt`: a retry may go to another version because the first one failed there,
-so whether there is one depends on what came of the first. A chain with nothing but retries (from `RETRY` on: the first
-attempts were in an earlier pane) counts nowhere.
+The draw is among the events with the lowest `attempt`: a retry may go to another version because the first attempt
+failed, so whether there is a retry depends on the first outcome. A chain with nothing but retries (from `RETRY` on: the
+first attempts were in an earlier pane) counts nowhere.
 
-Of each series and pane the `CHAINS_MAX` chains with the smallest hashes are kept, salted by the pane: a fair sample of
-chains, complete in itself, and the same whatever the batches and partitions. Hashes are keyed with the secret that ids
-are hashed with (`ROLLGUARD_ID_KEY`), so that nobody can choose ids by them; without one 4,096 chosen ids fill a pane
-that has more chains than that. (A salt made of what the pane holds would not be known to a sender beforehand, but is
-not known to a batch either, which keeps its smallest before the rest has come.)
-Memory: 16 bytes and one of each SLI for each, 80 KB for a series at most, until its pane closes.
+Of each series and pane the `CHAINS_MAX` chains with the smallest hashes, salted by the pane, are kept: a fair sample of
+whole chains, the same whatever the batches and partitions. Hashes are keyed with the secret that ids are hashed with
+(`ROLLGUARD_ID_KEY`), so that nobody can choose ids by their hashes; without it 4,096 chosen ids fill a pane that has
+more chains than that. (A sender could not know a salt made of what the pane holds, but neither could a batch, which
+keeps its smallest hashes before the rest of the pane has come.)
+Memory: 16 bytes per chain and one for each SLI, at most 80 KB per series, until its pane closes.
 """
 
 from collections.abc import Sequence
@@ -29,20 +29,20 @@ from operators.arrays import Ints, order_by, runs_of
 
 Classes = NDArray[np.uint8]
 
-CHAINS_MAX = 4_096  # Of a series and pane: 400 a second in panes of 10 s.
+CHAINS_MAX = 4_096  # Per series and pane: 400 a second in panes of 10 s.
 COMPARED = 2  # Classes of an SLI that count: good and bad.
-NOT_MEANT = 3  # The class of what an SLI is not about (`operators/ingest/slis/kind.py`).
+NOT_MEANT = 3  # The class of an event that an SLI is not about (`operators/ingest/slis/kind.py`).
 ATTEMPTS_MAX = 31  # Attempts of a request that are told apart, in the highest bits of `Chains.event`.
 ATTEMPT_BITS = 58
-RETRY = 2  # The first attempt of a request has none, 0 or 1; from this on it is surely a retry.
+RETRY = 2  # A first attempt has no number, 0 or 1; from this on an event is surely a retry.
 
 
 class Chains(msgspec.Struct, frozen=True, kw_only=True):
     """What R groups of events hold of chains.
 
     `inside` (R, S, 2): how many of the good and bad events belong to a chain. Of C chains `row` (C,), `chain`
-    and `event` (C,), the hashes of the chain and of its event with the smallest, and `classes` (C, S) of that event.
-    Rows rise, and hashes of chains within a row.
+    and `event` (C,), the hash of the chain and the smallest hash of its events, and `classes` (C, S) of that event.
+    Rows rise, and so do hashes of chains within a row.
     """
 
     inside: Ints
@@ -84,7 +84,7 @@ def merge_chains(parts: Sequence[Chains | None], rows: Sequence[int], row_of: In
 
 
 def take_chains(chains: Chains | None, first: int, last: int) -> Chains | None:
-    """Return those of rows first..last-1."""
+    """Return the chains of rows first..last-1."""
     if chains is None:
         return None
     start, stop = np.searchsorted(chains.row, (first, last))
@@ -93,7 +93,7 @@ def take_chains(chains: Chains | None, first: int, last: int) -> Chains | None:
 
 
 def units(slis: Ints, chains: Chains | None, group: Ints) -> Ints:
-    """Return how much good and bad there is to be compared, (R, S, 2): chains once, all other events as they came.
+    """Return the good and bad events to be compared, (R, S, 2): each chain once, and every event outside of chains.
 
     `slis` (R, S, 3) are all events of the rows, `group` (R,) says which rows share their chains. Where a row
     had too many chains, its group is judged by the hashes that all of its rows have kept.
@@ -109,7 +109,7 @@ def units(slis: Ints, chains: Chains | None, group: Ints) -> Ints:
 
 
 def drawn(chains: Chains, rows: int, group: Ints) -> Ints:
-    """Return which of the chains, of so many rows, count: in each group each once."""
+    """Return which of the chains of so many rows count: each chain once in each group."""
     size = np.bincount(chains.row, minlength=rows)
     last = np.full(rows, np.iinfo(np.int64).max)
     full = np.flatnonzero(size >= CHAINS_MAX)

@@ -1,8 +1,8 @@
-"""SLIs that are estimated: good and bad of each pane that closes, from scores, by the labels of panes before.
+"""Estimated SLIs: good and bad of each closing pane, from its scores and the labels of earlier panes.
 
-Of the events of a series in a pane a share is expected to be right (`stats/estimated_accuracy.py`), which makes no
-whole number of them. It is rounded up or down by a hash of the series and the pane: so counts are whole, the same in
-every run, and right on average in every slice and window. Events with a score that no label had stay neither.
+A share of the events of a series in a pane is expected to be right (`stats/estimated_accuracy.py`), which is seldom a
+whole number of events. It is rounded up or down by a hash of the series and the pane: so counts are whole, the same in
+every run, and right on average in every slice and window. Events with a score that no label has had stay neither.
 """
 
 from hashlib import blake2b
@@ -24,7 +24,7 @@ Places = tuple[tuple[int, int], tuple[int, int]]
 
 
 class Estimating:
-    """The labels so far of each version of a shard: all that it keeps."""
+    """Estimates SLIs of one shard; its only state is the labels so far of each version."""
 
     def __init__(self, policy: Policy, saved: LabelCells | None) -> None:
         self._from = {index: sli.estimated_from for index, sli in enumerate(policy.slis) if sli.estimated_from}
@@ -37,7 +37,7 @@ class Estimating:
         return self._labels if self._from else None
 
     def fill(self, part: Partial | None, pane: int) -> Partial | None:
-        """Return what came in on time with what is good and bad of it; its labels count from the next pane on."""
+        """Return the on-time counts with good and bad filled in; their labels count from the next pane on."""
         if not self._from or part is None or not len(part.features):
             return part
         answers, came = (counts_within(part, *places) for places in self._cells)
@@ -55,7 +55,7 @@ class Estimating:
 
     def _slis(self, slis: Ints, answers: Ints, labels: Ints, thresholds: Floats) -> Ints:
         """Fill in the counts (R, S, 3) of rows with these `answers` (R, CELLS), by the `labels` (R, 2 * CELLS)."""
-        # What a score is worth that no label had is not known.
+        # The worth of a score that no label has had is unknown.
         answers = np.where(labels[:, :CELLS] + labels[:, CELLS:] > 0, answers, 0)
         n = answers.sum(axis=1)
         expected = (answers * shares_right(labels)).sum(axis=1)
@@ -78,13 +78,13 @@ def _version(name: LeafSeries) -> Key:
 
 
 def _places(policy: Policy, name: str, cells: slice) -> tuple[int, int]:
-    """Return the first of the cells in the layout of all watched fields, and how many there are."""
+    """Return where cells of a field begin in the layout of all watched fields, and how many there are."""
     (watched,) = (each for each in policy.watched if (each.name, each.model, each.profile) == (name, None, ""))
     return watched.offset + cells.start, cells.stop - cells.start
 
 
 def counts_within(part: Partial, first: int, many: int) -> Ints:
-    """Return the counts of some bins of the layout, (rows, many)."""
+    """Return the counts of `many` bins of the layout from bin `first` on, (rows, many)."""
     rows, bins, n = feature_rows(part)
     ours = (bins >= first) & (bins < first + many)
     found = np.zeros((part.rows, many), np.int64)

@@ -1,18 +1,18 @@
-"""Is all that was saved of one moment? Every step says how far it was, and the next one compares before it goes on.
+"""Is all saved state of one moment? Every step saves how far it was, and the next step compares before it goes on.
 
-A store whose parts are of different moments would count messages twice, or leave some out, without a word. So panes
-keep the position of every partition that they have seen, and what comes next must begin there; and each later step
-keeps how many panes it has taken, and the next one must be the next in order. All of this depends on the logs alone.
+A store whose parts are of different moments would silently count messages twice or leave some out. So panes keep the
+position up to which they have seen each partition, and the next input must begin there; each later step keeps how many
+panes it has taken, and the next pane must be the next in order. All of this depends on the logs alone.
 """
 
 import msgspec
 
 NOWHERE = -1  # The position of a partition before its first message.
-UNKNOWN = -2  # Of state that was saved before positions were: it takes whatever comes next.
+UNKNOWN = -2  # In state saved before positions were kept: whatever comes next is taken.
 
 
 class OutOfStep(Exception):
-    """Two parts of what was saved are of different moments; `found` says which, and by how much."""
+    """Two parts of the saved state are of different moments; `found` says which, and by how much."""
 
     def __init__(self, found: str) -> None:
         super().__init__(
@@ -22,14 +22,14 @@ class OutOfStep(Exception):
 
 
 class Span(msgspec.Struct, frozen=True, kw_only=True):
-    """Which messages of a partition an input stands for: those from `start` up to before `stop`."""
+    """The messages of a partition that an input covers: from `start` to before `stop`."""
 
     start: int
     stop: int
 
 
 class SpansSeen:
-    """The position that each partition was seen up to; `positions` is what is saved."""
+    """The position up to which each partition was seen; `positions` is what is saved."""
 
     def __init__(self, positions: dict[str, int]) -> None:
         self.positions = positions
@@ -45,7 +45,7 @@ class SpansSeen:
 
 
 def in_order(step: str, wanted: int, order: int) -> None:
-    """OutOfStep unless the pane with this `order` is the one that `step` waits for."""
+    """Raise OutOfStep unless `order` is that of the pane that `step` waits for, `wanted`."""
     if wanted not in (order, UNKNOWN):
         raise OutOfStep(f"the saved {step} took {wanted} closed panes of its shard, and the next to come is {order}")
 

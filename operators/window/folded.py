@@ -13,7 +13,7 @@ Kind = Literal["models", "versions", "series"]
 class Folded(msgspec.Struct, frozen=True, kw_only=True):
     """How many `names` of one kind had no place of their own in a pane, and their `events`.
 
-    `model` is whose they are; where models are beyond the limit it is `__other__/sNN`, all the rest of their shard.
+    `model` is their model, or `__other__/sNN`, the rest of their shard, where models themselves are beyond the limit.
     """
 
     kind: Kind

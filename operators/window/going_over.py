@@ -1,4 +1,4 @@
-"""Panes of a shard that had another length when it was saved: they are left, and panes of the present length begin."""
+"""Panes of a shard that was saved with another pane length: these are left, and panes of the present length begin."""
 
 import msgspec
 
@@ -14,7 +14,7 @@ from operators.window.watermark import NEVER
 
 
 class PanesOfAnyLength(Panes):
-    """Panes that continue from saved panes of any length: those of another length are left at the first input."""
+    """Panes that continue from saved panes of any length; those of another length are left at the first input."""
 
     def __init__(self, policy: Policy, saved: SavedPanes | None = None, had: CountColumns | None = None) -> None:
         self._now = policy  # While panes of another length are still to be left, `policy` has theirs.
@@ -28,9 +28,9 @@ class PanesOfAnyLength(Panes):
         return [*self.go_over(), *super().push(item)]
 
     def go_over(self) -> list[PaneItem]:
-        """Go over to panes of another length, if it is another one; return what is left of those before.
+        """Change to panes of the present length if those saved had another; return what is left of the old ones.
 
-        The windows hear of it with an empty pane, the last before the first that counts in full.
+        Windows learn of the change from an empty pane, the last before the first that counts in full.
         """
         if self.policy is self._now:
             return []

@@ -1,7 +1,7 @@
-"""A hop of a window as few bytes: it is needed once more, when it falls out of the window.
+"""A hop of a window, packed: it is needed only once more, when it falls out of the window.
 
-Differences of neighbours, small ones in one byte each, and compressed where there are many: some 1.2 bytes a histogram
-cell instead of 16.
+Packed are the differences of neighbours, small ones in one byte each, compressed where there are many: some 1.2 bytes
+per histogram cell instead of 16.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,18 +18,18 @@ from operators.window.hop import HopCounts, rows_between
 from operators.window.varints import of_varints, varints_of
 from operators.window.watermark import END
 
-LEVEL = 1  # Of zstd; more costs several times the time for a twentieth of the bytes.
-SLOTS_TOGETHER = 1 << 10  # Of a hop of many: what is worked out of them at once is ten times what they are held as.
-LEAST = 128  # Fewer bytes are kept as they are: they hardly become fewer.
-# One for all, each hop a frame of its own, in one call that holds its lock: to make one costs more than a small hop.
+LEVEL = 1  # Of zstd; a higher one takes several times as long to save a twentieth of the bytes.
+SLOTS_TOGETHER = 1 << 10  # In a part of a hop: unpacked it takes ten times the memory.
+LEAST = 128  # Fewer bytes are not compressed: it hardly saves any.
+# Shared, as making one costs more than a small hop; each hop is a frame of its own, made in one call under its lock.
 COMPRESSOR = zstd.ZstdCompressor(LEVEL)
 
 
 class PackedRows(msgspec.Struct, frozen=True):
     """How many rows and cells some rows of a hop have; `data` are their numbers as bytes.
 
-    These are counts, kind by kind; their cells as the difference to the key before and whether n is more than 1,
-    in the lowest bit; then how much more than 2, of those.
+    First come counts, kind by kind; then cells, as the difference to the key before, with n > 1 in the lowest bit; then
+    n - 2 of the cells with n > 1.
     """
 
     rows: int
@@ -39,7 +39,7 @@ class PackedRows(msgspec.Struct, frozen=True):
 
 
 class PackedHop(msgspec.Struct, frozen=True, kw_only=True):
-    """`slots` (W,) of a hop, how many SLIs and measures it has, and its rows, some thousand packed together."""
+    """`slots` (W,) of a hop, how many SLIs and measures it has, and its rows, about a thousand packed together."""
 
     slots: NDArray[np.int32]
     slis: int
@@ -62,12 +62,12 @@ class PackedHop(msgspec.Struct, frozen=True, kw_only=True):
         return HopCounts(slots=slots.astype(np.int64), events=events, slis=slis, sums=sums, cells=cells)
 
     def renumbered(self, new_slot: Ints) -> "PackedHop":
-        """Return the hop with other slots: `new_slot` (old slots,) says which."""
+        """Return the hop renumbered: `new_slot` (old slots,) maps old slots to new ones."""
         return msgspec.structs.replace(self, slots=new_slot[self.slots].astype(np.int32))
 
 
 def pack_hop(hop: HopCounts) -> PackedHop:
-    """Return the counts of a hop as few bytes: those of each range of so many slots apart, where there are many."""
+    """Return the counts of a hop packed: where there are many slots, each range of `SLOTS_TOGETHER` by itself."""
     slots, edges = hop.slots.astype(np.int32), [0, len(hop.slots)]
     if len(slots) > SLOTS_TOGETHER:
         edges = [*np.flatnonzero(np.diff(slots // SLOTS_TOGETHER, prepend=-1)).tolist(), len(slots)]
@@ -87,14 +87,14 @@ def _packed(hop: HopCounts) -> PackedRows:
 def _written(events: Ints, slis: Ints, sums: Ints, cells: Ints) -> bytes:
     """Return counts of rows and cells as bytes, as the kernel does."""
     rows, keys, n = len(events), cells[:, 0], cells[:, 1]
-    # Column by column: what is of one kind is of like size.
+    # Column by column: numbers of one kind are of like size.
     counts = np.concatenate([each.reshape(rows, each.size // max(rows, 1)).T.ravel() for each in (events, slis, sums)])
     tokens = np.diff(keys, prepend=0) << 1 | (n > 1)
     return varints_of(np.concatenate((counts << 1 ^ counts >> 63, tokens, n[n > 1] - 2)))
 
 
 def _read(data: bytes, rows: int, slis: int, measures: int, cells: int) -> tuple[Ints, Ints, Ints, Ints]:
-    """Return what was written as these bytes, as the kernel does."""
+    """Return what `_written` wrote, as the kernel does."""
     kinds = 1 + 3 * slis + 3 * measures
     signed, tokens, more = np.split(of_varints(data), (kinds * rows, kinds * rows + cells))
     columns = (signed >> 1 ^ -(signed & 1)).reshape(kinds, rows)

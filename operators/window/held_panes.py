@@ -12,8 +12,8 @@ from operators.window.watermark import NEVER
 class HeldPanes:
     """The closed panes that slots hold, `kept`, in order: each in the ring that was the latest when it closed.
 
-    `rings` have, by number, the first pane that each holds, `dropped` is the last pane that is held no more, and
-    `first` the first one that is there for all windows, of which some may have become longer.
+    `rings` are the first panes that each ring holds, by its number; `dropped` is the last pane no longer held, and
+    `first` the first pane that is held for all windows, of which some may have become longer.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -23,7 +23,7 @@ class HeldPanes:
         self._recalling = False
 
     def resume(self, saved: SavedPanes, policy: Policy, had: CountColumns) -> None:
-        """Hold what was held, and panes from the next one on in the ring of the policy, if it is another one."""
+        """Hold what was held; from the next pane on use the ring of the policy, if that is another one."""
         self.kept.extend(saved.kept)
         self._recalling = True
         self.rings = {had.ring: NEVER} if saved.rings is None else dict(saved.rings)
@@ -36,14 +36,14 @@ class HeldPanes:
             self.first = max(self.first, self.dropped + 1)
 
     def leave(self, policy: Policy, closed: int, first: int) -> None:
-        """Let go of all panes, up to the last that `closed`: they are of another length than those from `first` on."""
+        """Drop all panes, up to the last closed one: they have another length than those from `first` on."""
         self.kept.clear()
         self.rings = {policy.columns.ring: NEVER}
         self.dropped, self.first = closed, first
 
     @property
     def ring(self) -> int:
-        """The number of the ring that holds what closes now."""
+        """The number of the ring that holds the panes that close now."""
         return max(self.rings)
 
     def recall(self, order: int) -> list[PaneItem]:
@@ -55,7 +55,7 @@ class HeldPanes:
         return [ReplayPlan(panes=tuple(self.kept), order=order), *requests]
 
     def keep(self, panes: Iterable[int], closed: int, slots: int) -> list[PaneItem]:
-        """Hold panes, of the last `slots` up to the last that `closed`; return what slots of earlier rings hear."""
+        """Hold panes, of the last `slots` up to the last closed one; return the messages to slots of earlier rings."""
         self.kept.extend(panes)
         gone, last = [], closed - slots
         while self.kept and self.kept[0] <= last:

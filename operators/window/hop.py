@@ -13,7 +13,7 @@ from operators.window.sums import sum_by_key
 
 
 class HopCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """What a hop adds to the reported series: `slots` (W,) are those with events, each once and rising.
+    """What a hop adds to the reported series: `slots` (W,) are those with events, distinct and rising.
 
     `events` (W,), `slis` (W, S, 3), `sums` (W, M, 3). Histogram `cells` (C, 2) of row * M + measure << CODE_BITS | code
     - CODE_MIN, and n, rising, as those of a `Partial`.
@@ -51,7 +51,7 @@ def roll_up(part: Partial, sums: Rollup) -> Hop:
 
 
 def cells_of(counts: HopCounts, rows: Ints) -> Ints:
-    """Return the cells of these rows, which rise."""
+    """Return the cells of these rows, which must rise."""
     if len(rows) >= len(counts.slots):
         return counts.cells
     width = counts.sums.shape[1] << CODE_BITS

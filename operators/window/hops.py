@@ -1,6 +1,6 @@
-"""Hops of windows from closed panes: which ones end with these, and what those come to that end soon after each other.
+"""Hops of windows from closed panes: which hops end with them, rolled up together where they end soon after each other.
 
-They are rolled up at once with the first that is asked for: one of few rows costs what its arrays cost.
+All are rolled up when the first is asked for: a hop of few rows costs little but its arrays.
 """
 
 from collections import deque
@@ -13,15 +13,15 @@ from operators.window.rolled_hops import EndedHop, RolledHops, rolled_hops
 from operators.window.series_index import SeriesIndex
 from operators.window.watermark import END, NEVER
 
-# Panes are taken together up to so many rows, and so many panes: what is made for all of them holds a megabyte.
+# At most so many rows, and so many panes, are taken together: their arrays then hold a megabyte.
 ROWS_MAX, PANES_MAX = 1_000, 64
 
 
-Together = Callable[[Sequence[Partial], int], Partial]  # Panes of a hop as one, which has the number of the hop.
+Together = Callable[[Sequence[Partial], int], Partial]  # Merges the panes of a hop into one with the number of the hop.
 
 
 class TakenHop(NamedTuple):
-    """A hop that ended, its panes as one `part`, and where it stands among hops `rolled` up; None where nobody asks."""
+    """A hop that ended, its panes as one `part`, and where it stands among hops `rolled` up; None if they are not."""
 
     ended: EndedHop
     part: Partial
@@ -30,7 +30,7 @@ class TakenHop(NamedTuple):
 
 
 class Hops:
-    """State: the hop of so many `panes` that has begun; those that ended with the panes that came last, until taken."""
+    """State: the hop of `panes` panes that has begun, and those that ended with the last panes, until taken."""
 
     def __init__(self, panes: int, together: Together, *, roll_up: bool) -> None:
         self.panes = panes
@@ -42,7 +42,7 @@ class Hops:
 
     @property
     def next_end(self) -> int:
-        """The pane with which the next hop ends that has events, END where none is known to."""
+        """The pane that ends the next hop with events, END where none is known."""
         return (self._ended[0].number + 1) * self.panes - 1 if self._ended else END
 
     def push(self, closed: Sequence[Closed]) -> None:
@@ -59,7 +59,7 @@ class Hops:
                 self._end(whole=nth < self.panes - 1)
 
     def take(self, number: int, slots: SeriesIndex) -> TakenHop | None:
-        """Return the hop of this number, counted into slots, if it has events; those before it are taken already."""
+        """Return the hop of this number, counted into slots, if it has events; earlier hops must have been taken."""
         if not self._ended or self._ended[0].number != number:
             return None
         if not self._wholes:
@@ -78,7 +78,7 @@ class Hops:
 
 
 def few_together(closed: Iterable[Closed]) -> Iterator[list[Closed]]:
-    """Yield closed panes in their order: those of few rows that follow each other together, others by themselves.
+    """Yield closed panes in their order: neighbours of few rows together, others by themselves.
 
     >>> panes = [Closed(pane=0), Closed(pane=1, end=True), Closed(pane=2)]
     >>> [[each.pane for each in some] for some in few_together(panes)]

@@ -7,13 +7,13 @@ import numpy as np
 
 from operators.arrays import Ints
 
-KEPT_MAX = 1 << 14  # Of more values than this ranks are worked out each time.
+KEPT_MAX = 1 << 14  # For more values than this, ranks are worked out each time.
 UNKNOWN = -2
 Ranks = Callable[[Ints, float, float], Ints]
 
 
 def kept_ranks(ranks: Ranks, n: Ints, p: float, alpha: float) -> Ints:
-    """Return `ranks(n, p, alpha)`, (K,), of which each is that of its own `n` >= 0 alone.
+    """Return `ranks(n, p, alpha)`, (K,), where each rank depends on its own `n` >= 0 alone.
 
     >>> kept_ranks(lambda n, p, alpha: n // 2, np.array([7, 0, 7, 1 << 20]), 0.95, 0.01).tolist()
     [3, 0, 3, 524288]

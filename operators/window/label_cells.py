@@ -1,4 +1,4 @@
-"""The labels that have come so far, by the score of what they are about: what estimates of quality are made from."""
+"""The labels so far, by the score of the event they are about: estimates of quality are made from these."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ import numpy as np
 from operators.arrays import Ints
 from operators.stats.calibration import CELLS
 
-LABELS_MAX = 100_000  # Of one key: with more all count half, so that labels of long ago fade.
+LABELS_MAX = 100_000  # Per key: beyond this all its counts are halved, so that old labels fade.
 
 Key = tuple[str, ...]
 
@@ -15,8 +15,8 @@ Key = tuple[str, ...]
 class LabelCells:
     """State by key: counts (2 * CELLS,) of wrong labels by cell, then of right ones; `seen`: its last label [Unix ms].
 
-    What scores were worth long ago says nothing of today, so a key without new labels is forgotten. Memory: 800 bytes a
-    key.
+    What scores were worth long ago says nothing about today, so a key without new labels is forgotten. Memory: 800
+    bytes per key.
     """
 
     def __init__(self) -> None:
@@ -29,14 +29,14 @@ class LabelCells:
         return np.array([self.counts.get(key, none) for key in keys], np.int64).reshape(-1, 2 * CELLS)
 
     def add(self, keys: Sequence[Key], counts: Ints, at: int) -> None:
-        """Take the labels (K, 2 * CELLS) of some keys that came at that time."""
+        """Take the labels (K, 2 * CELLS) of some keys that came then [Unix ms]."""
         for key, new in zip(keys, counts, strict=True):
             if new.any():
                 self.counts[key] = _faded(self.counts.get(key, 0) + new)
                 self.seen[key] = at
 
     def forget(self, before: int) -> None:
-        """Forget keys whose last label came before then."""
+        """Forget keys whose last label came before then [Unix ms]."""
         for key in [key for key, seen in self.seen.items() if seen < before]:
             del self.counts[key], self.seen[key]
 

@@ -1,4 +1,4 @@
-"""Columns that began while a shard counted already: what came before their first whole pane is left out of them."""
+"""Columns added while a shard was already counting: counts before their first whole pane are left out."""
 
 from operators.policy.policy import CountColumns, Policy
 from operators.window.merging import merge
@@ -9,7 +9,7 @@ from operators.window.widening import begins_of, from_begin, unsliced
 
 
 class LaterColumns:
-    """By number the SLIs, measures, slice dimensions and watched fields that began later, each with its first pane."""
+    """The first panes of the SLIs, measures, slice dimensions and watched fields that began later, by their number."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
@@ -17,10 +17,10 @@ class LaterColumns:
         self.measures: dict[int, int] = {}
         self.dimensions: dict[int, int] = {}
         self.fields: dict[int, int] = {}
-        self._slicing = False  # Whether some dimension is still to begin, as far as is known.
+        self._slicing = False  # Whether a dimension is still to begin, for all we know.
 
     def resume(self, saved: SavedPanes, had: CountColumns, first: int) -> None:
-        """Let what is new begin with `first`, the first pane that nothing has come of yet."""
+        """Let new columns begin with `first`, the first pane of which nothing has come yet."""
         own = self._policy.columns
         self.slis = saved.slis | dict.fromkeys(range(had.slis, own.slis), first)
         self.measures = saved.measures | dict.fromkeys(range(had.measures, own.measures), first)
@@ -33,7 +33,7 @@ class LaterColumns:
         self.slis, self.measures, self.dimensions, self.fields = {}, {}, {}, {}
 
     def counted(self, whole: Partial, pane: int) -> Partial:
-        """Return what came in under a pane without what is counted from a later one on."""
+        """Return the counts of a pane without the columns that begin later."""
         whole = from_begin(whole, self.slis, self.measures)
         if self.fields:
             whole = watched_from(whole, self._policy.watched, self.fields)
@@ -45,7 +45,7 @@ class LaterColumns:
         return whole
 
     def begin_slicing(self, pane: int) -> bool:
-        """Tell, once, that from this pane on each slice dimension has begun."""
+        """Return True once: for the first pane as of which every slice dimension has begun."""
         if not self._slicing or self._unsliced(pane):
             return False
         self._slicing = False

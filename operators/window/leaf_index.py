@@ -1,7 +1,7 @@
-"""The finest series, numbered once for all that add them up, so that who adds them up need not look at their names.
+"""The finest series, numbered once, so that code that adds them up need not look at their names.
 
-Each partition has an index of its own, and so have the panes and the windows of a shard: what was numbered by one is
-numbered by another with a table, series by series looked up once.
+Each partition has an index of its own, and so have the panes and the windows of a shard: a table translates the numbers
+of one index to those of another, so each series is looked up once.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +16,9 @@ from operators.arrays import Ints, runs_of
 from operators.window.picked import Picked
 
 UNKNOWN = -1
-FEW = 8  # So many times as many series as rows: these are sorted rather than series looked through.
-ONE_BY_ONE = 8  # So few series are looked at as fast as their numbers.
-LEAVES_PANES = 360  # For so long the finest series keep their numbers.
+FEW = 8  # With this many times more series than rows, rows are sorted instead of a table of series filled.
+ONE_BY_ONE = 8  # Up to so many series are looked at as fast one by one as by number.
+LEAVES_PANES = 360  # Panes for which the finest series keep their numbers.
 
 
 class LeafSeries(NamedTuple):
@@ -41,7 +41,7 @@ class NumberedSeries(Picked[LeafSeries]):
 class LeafIndex:
     """Small whole numbers for the finest series, in the order in which they first came; a number is never given up.
 
-    Who has followed one of these for long begins a new one, so that series which are gone are forgotten.
+    Its user begins a new index once in a while, so that series which are gone are forgotten.
     """
 
     def __init__(self) -> None:
@@ -69,7 +69,7 @@ class LeafIndex:
         return self.chosen(np.array([self._row(name) for name in series], np.int64))
 
     def numbered_all(self, tables: Sequence[Sequence[LeafSeries]]) -> list[NumberedSeries]:
-        """Return what `numbered` does of each, those that one index numbered at once."""
+        """Return what `numbered` does of each table, at once for those that one index numbered."""
         first = tables[0] if tables else None
         if len(tables) < 2 or not isinstance(first, NumberedSeries):
             return [self.numbered(series) for series in tables]
@@ -85,7 +85,7 @@ class LeafIndex:
         return NumberedSeries(self, rows)
 
     def model_of(self) -> Ints:
-        """Return for each series which of the `models` is its own, (len,)."""
+        """Return the number in `models` of each series, (len,)."""
         if (known := len(self._model_of)) < len(self.names):
             number = self._model_number
             new = [number.setdefault(name.model, len(number)) for name in self.names[known:]]
@@ -93,7 +93,7 @@ class LeafIndex:
         return self._model_of
 
     def version_of(self) -> Ints:
-        """Return for each series a number of its model and version, (len,)."""
+        """Return a number for the model and version of each series, (len,)."""
         if (known := len(self._version_of)) < len(self.names):
             number = self._version_number
             new = [number.setdefault(name[:2], len(number)) for name in self.names[known:]]
@@ -101,7 +101,7 @@ class LeafIndex:
         return self._version_of
 
     def model_number(self, model: str) -> int:
-        """Return which of the `models` it is, UNKNOWN if it is none."""
+        """Return the number of a model in `models`, UNKNOWN if it has none."""
         return self._model_number.get(model, UNKNOWN)
 
     def _translated(self, series: NumberedSeries) -> NumberedSeries:
@@ -126,7 +126,7 @@ class LeafIndex:
 
 
 def by_model(series: Sequence[LeafSeries], number: Callable[[str], int]) -> Ints:
-    """Return for each series what `number` says of its model, which is asked once of each model.
+    """Return for each series the `number` of its model, which is called once per model.
 
     >>> by_model([LeafSeries("m", "v1", ()), LeafSeries("model", "v1", ())], len).tolist()
     [1, 5]
@@ -174,7 +174,7 @@ def united(tables: Sequence[Sequence[LeafSeries]], indices: Sequence[Ints]) -> t
 
 
 def only_used(series: Sequence[LeafSeries], which: Ints) -> tuple[Sequence[LeafSeries], Ints]:
-    """Return the series that `which` (rows,) has, and the numbers in these: a batch names those of all shards."""
+    """Return the series that `which` (rows,) uses, and `which` among these: a batch names the series of all shards."""
     if len(which) == 1 and isinstance(series, NumberedSeries):
         if len(series.rows) == 1:
             return series, which
@@ -196,7 +196,7 @@ def only_used(series: Sequence[LeafSeries], which: Ints) -> tuple[Sequence[LeafS
 def own_series(
     series: Sequence[LeafSeries], which: Ints, edges: Sequence[int]
 ) -> Iterator[tuple[Sequence[LeafSeries], Ints]]:
-    """Yield what `only_used` returns of the rows from each of some edges, in order, up to before the next one."""
+    """Yield what `only_used` returns for the rows from each edge, in order, to before the next one."""
     alone = np.zeros(1, np.int64)
     rows = series.rows[which] if isinstance(series, NumberedSeries) else alone
     for first, last in pairwise(edges):
@@ -207,7 +207,7 @@ def own_series(
 
 
 def _used(table: NumberedSeries, index: Ints) -> Ints:
-    """Return the rows of those series of a table that are in an index."""
+    """Return the numbers of the series of a table that an `index` points to."""
     return table.rows[np.flatnonzero(np.bincount(index, minlength=len(table)))]
 
 

@@ -1,7 +1,7 @@
-"""The limits on what is kept: models of a shard, versions, series and error types of a model; the rest is `__other__`.
+"""The limits on models per shard, and on versions, series and error types per model; the rest is `__other__`.
 
-Decided when a pane closes, from whole panes, so that the choice depends on the logs alone; who keeps a place, and who
-gets one: `operators/window/admitted.py`. What is past the limits is counted all the same, and reported in an alert
+The choice is made when a pane closes, from whole panes, so that it depends on the logs alone; `admitted.py` decides
+which names keep or get a place. What is past the limits is still counted, and reported in an alert
 (`operators/release/overflow.py`).
 """
 
@@ -30,7 +30,7 @@ DECLARED_MIN = 2  # A candidate and its baseline.
 
 
 class Limits(msgspec.Struct, kw_only=True):
-    """Who has a place. `declared` are by model the versions that commands named, the newest last, and so are models."""
+    """The names that have a place. `declared` are, by model, the versions that commands named; the newest come last."""
 
     versions: Admitted = msgspec.field(default_factory=Admitted)
     series: Admitted = msgspec.field(default_factory=Admitted)
@@ -38,7 +38,7 @@ class Limits(msgspec.Struct, kw_only=True):
     declared: dict[str, list[str]] = {}
 
     def declare(self, due: Iterable[Due], policy: Policy) -> None:
-        """Note the versions that releases and overrides name: they have a place, up to half of all that there are."""
+        """Note the versions that releases and overrides name: they have a place, up to half of all places."""
         for each in due:
             if isinstance(each, Release):
                 self._declare(each.model, (each.candidate, each.baseline), policy)
@@ -52,14 +52,14 @@ class Limits(msgspec.Struct, kw_only=True):
             del self.declared[next(iter(self.declared))]
 
     def renumber(self, lengths: PaneLengths) -> None:
-        """Go over to the numbers of panes of another length."""
+        """Change to the pane numbers of another pane length."""
         for each in (self.versions, self.series, self.models):
             each.last = {
                 owner: {name: lengths.pane(pane) for name, pane in names.items()} for owner, names in each.last.items()
             }
 
     def reslice(self, before: Sequence[str], now: Sequence[str]) -> None:
-        """Go over from series by some dimensions to series by others: those that become one share a place."""
+        """Change from series by some dimensions to series by others: series that become one share a place."""
         if tuple(before) == tuple(now):
             return
         places = dimension_places(before, now)
@@ -70,7 +70,7 @@ class Limits(msgspec.Struct, kw_only=True):
                     series = placed(LeafSeries(*cast(LeafSeries, name)), places)
                     found.setdefault(series, []).append(each)
                 kept[owner] = {name: together(some) for name, some in found.items()}
-        for owner, last in self.series.last.items():  # What has a place does not wait for one.
+        for owner, last in self.series.last.items():  # A series with a place does not wait for one.
             waiting = self.series.waiting.get(owner, {})
             for name in [name for name in waiting if name in last]:
                 weights = self.series.weights.setdefault(owner, {})
@@ -78,15 +78,15 @@ class Limits(msgspec.Struct, kw_only=True):
         self.slice_by(len(now))
 
     def slice_by(self, dimensions: int) -> None:
-        """Go over to series of so many dimensions: those of fewer give up their places, to be told apart anew."""
+        """Change to series of so many dimensions: those of fewer give up their places, to be told apart anew."""
         for places in (self.series.last, self.series.weights, self.series.waiting):
             for owner, names in places.items():
                 places[owner] = {name: each for name, each in names.items() if _is_sliced(name, dimensions)}
 
     def note(self, counted: Iterable[tuple[LeafSeries, int, int]], halving: int) -> None:
-        """Take the events of series that have their places, and the last pane with any of each.
+        """Take the events of series that have places, and the last pane with events of each.
 
-        `halving` is the number of the halving as of which all of them count.
+        `halving` is the number of the halving that all of them belong to.
         """
         for name, events, last in counted:
             self.series.note(name.model, name, (events, last), halving)
@@ -96,7 +96,7 @@ class Limits(msgspec.Struct, kw_only=True):
     def place(self, counts: Mapping[LeafSeries, int], pane: int, policy: Policy) -> bool:
         """Take the events of some series of a closing pane, if there is room for all of them; return whether there is.
 
-        Then it does not matter to them what else came in, nor they to that.
+        If there is, these series and the others that came in do not affect each other.
         """
         by_model = _by_model(counts)
         if not self._has_room(by_model, policy):
@@ -117,9 +117,9 @@ class Limits(msgspec.Struct, kw_only=True):
     def fold(
         self, whole: Partial, shard: int, pane: int, policy: Policy
     ) -> tuple[dict[LeafSeries, LeafSeries], list[Folded], bool]:
-        """Return where the series of a closing pane that are past a limit are counted instead, and what that comes to.
+        """Return where series of a closing pane past a limit are counted instead, and what that comes to.
 
-        And whether a name lost its place. `whole` has all that came in under the pane.
+        Also return whether a name lost its place. `whole` has all that came in under the pane.
         """
         by_model = _by_model(_counts(whole))
         lost = self._admit_models({(model,): sum(counts.values()) for model, counts in by_model.items()}, pane, policy)
@@ -152,7 +152,7 @@ class Limits(msgspec.Struct, kw_only=True):
         return bool(gone)
 
     def _admit(self, model: str, counts: dict[LeafSeries, int], pane: int, policy: Policy) -> bool:
-        """Give the names of a model places; return whether one lost its own."""
+        """Give places to the names of a model; return whether a name lost its own."""
         at = Places(pane=pane, pane_ms=policy.pane_ms, places=policy.versions_max)
         by_version: Counter[Name] = Counter()
         for name, count in counts.items():
@@ -184,7 +184,7 @@ def _is_sliced(name: Name, dimensions: int) -> bool:
 
 
 def _folded(model: str, counts: dict[LeafSeries, int], moved: dict[LeafSeries, LeafSeries]) -> Iterable[Folded]:
-    """Say how many versions of a model are counted as one, and how many series of versions that are told apart."""
+    """Yield how many versions of a model are folded into one, and how many series of versions that are not."""
     kinds: tuple[Kind, ...] = ("versions", "series")
     for kind in kinds:
         names = [name for name, home in moved.items() if (home.version == OTHER) == (kind == "versions")]
@@ -209,7 +209,7 @@ def _counts(part: Partial) -> dict[LeafSeries, int]:
 def limit_error_types(part: Partial, error_types_max: int) -> Partial:
     """Count the error types of a closed pane past the limit of their model under `__other__`, the rarest first.
 
-    Success ("") is no error type: it is told apart, however rare.
+    Success ("") is no error type: it is always told apart, however rare.
     """
     if len(part.error_types) < error_types_max:
         return part

@@ -1,6 +1,6 @@
-"""Which rows of a window are looked at when it ends: those that are stored, and those that a rule judges.
+"""The rows of a window that are looked at when it ends: those that are stored, and those that a rule judges.
 
-Quantiles and bounds, which are most of what a window costs, are worked out for these rows alone.
+Quantiles and bounds, most of the cost of a window, are worked out for these rows alone.
 """
 
 from collections.abc import Iterable
@@ -17,7 +17,7 @@ Flags = NDArray[np.bool_]
 
 
 class LookedAt:
-    """What is looked at of one window, by the numbers of grains in the policy."""
+    """The rows of one window that are looked at, by the numbers of their grains in the policy."""
 
     def __init__(self, window: Window, policy: Policy, rules: Iterable[StatisticRule]) -> None:
         self._grains = policy.grains
@@ -28,17 +28,17 @@ class LookedAt:
         )
         self._of_rules = self._marked([grain for rule in rules for grain in rule.grains])
         self._whole = self._marked([grain for grain in policy.grains if not grain])
-        # What is made of a hop once or twice while the window holds it, is not worth counting in and out.
+        # A row that is reported only once or twice while the window holds a hop is not worth counting in and out.
         often = [marked for every_ms, marked in self._reports if 2 * every_ms < window.size_ms]
         self._often: Flags = np.logical_or.reduce([self._of_rules, *often])
         self._stored: dict[tuple[bool, ...], Flags] = {}
 
     def reports(self, end_ms: int) -> tuple[bool, ...]:
-        """Return which of the reports of the window are made of the one that ends then."""
+        """Return which reports are made of the window that ends then [Unix ms]."""
         return tuple([end_ms % every_ms == 0 for every_ms, _ in self._reports])
 
     def stored(self, reports: tuple[bool, ...], grains: Ints) -> Flags:
-        """Return which rows of the window are stored if these reports are made; `grains` are the numbers of theirs."""
+        """Return which rows of the window are stored if these reports are made; `grains` are their grain numbers."""
         stored = self._stored.get(reports)
         if stored is None:
             made = [marked for (_, marked), is_made in zip(self._reports, reports, strict=True) if is_made]
@@ -46,7 +46,7 @@ class LookedAt:
         return stored[grains]
 
     def whole(self, grains: Ints) -> Flags:
-        """Return which rows are of all traffic."""
+        """Return which rows are those of all traffic."""
         return self._whole[grains]
 
     def of_rules(self, grains: Ints) -> Flags:
@@ -54,10 +54,10 @@ class LookedAt:
         return self._of_rules[grains]
 
     def often(self, grains: Ints) -> Flags:
-        """Return which rows are looked at so often that the histograms of a sliding window are to hold them."""
+        """Return which rows are looked at so often that the histograms of a sliding window should hold them."""
         return self._often[grains]
 
     def _marked(self, grains: Iterable[Grain]) -> Flags:
-        marked = np.zeros(len(self._grains) + 1, bool)  # The last is of what has none of the grains: -1.
+        marked = np.zeros(len(self._grains) + 1, bool)  # The last stands for rows with none of the grains: -1.
         marked[[self._grains.index(grain) for grain in grains]] = True
         return marked

@@ -1,11 +1,11 @@
-"""Cohorts of requests on their way to the rules: each counts once, when feedback on it can no longer come in time.
+"""Cohorts of requests on their way to the rules: each counts once, when feedback on it can no longer be in time.
 
-An SLI such as `feedback_absent` calls a request good when nobody says a certain thing of it within some time. Before
-that is over nobody knows. So the requests of a pane are kept, with what is said of them meanwhile, and count as good
-and bad in the pane in which their time ends: both versions' requests of one time in one pane, which is later than they
-were made by `within`. More feedback than requests, of some who say it twice, is no more than all bad.
+An SLI such as `feedback_absent` calls a request good when no feedback of a certain kind comes within some time. Until
+that time is over the outcome is unknown. So the requests of a pane are kept, with the feedback on them so far, and
+count as good and bad in the pane in which their time ends: `within` after they were made, and for both versions in the
+same pane. If there is more feedback than requests, as when somebody sends it twice, all count as bad.
 
-What came late counts in table sli_cohort alone, as rules never see it.
+Late items count in table sli_cohort alone; rules never see them.
 """
 
 from collections.abc import Iterable, Mapping
@@ -26,9 +26,9 @@ PARTS_MAX = 16  # Partials of a cohort before they are merged into one.
 
 
 def waits(policy: Policy) -> dict[int, int]:
-    """Return, by number, the SLIs by cohorts that rules are about, and after how many panes a cohort counts.
+    """Return, by number of the cohort SLIs that rules are about, after how many panes a cohort counts.
 
-    What came on one of its requests in time has come by then.
+    Feedback that is in time has come by then.
     """
     names = {name for rule in policy.rules for name in rule.sli_names}
     known = by_cohorts(policy.slis).items()
@@ -38,7 +38,7 @@ def waits(policy: Policy) -> dict[int, int]:
 class Maturing:
     """The cohorts of one shard, each for as long as `waits` says.
 
-    State, by the pane of the cohort: a partial in which good are its requests, and bad those of which it was said.
+    State, by the pane of the cohort: a partial with its requests as good, and the feedback on them as bad.
     """
 
     def __init__(self, policy: Policy, saved: Mapping[int, bytes], had: CountColumns | None = None) -> None:
@@ -54,22 +54,22 @@ class Maturing:
         return {pane for pane in due if pane > after}
 
     def begun(self) -> set[int]:
-        """Return the panes in which cohorts count that began since this was asked last."""
+        """Return the panes in which those cohorts count that began since the last call."""
         begun, self._begun = self._begun, set()
         return begun
 
     def save(self) -> dict[int, bytes]:
-        """Return all that a restart needs; what has not changed is not packed again."""
+        """Return all that a restart needs; unchanged cohorts are not packed again."""
         for pane, parts in self._cohorts.items():
             if pane not in self._packed:
                 self._packed[pane] = pack(merge(parts))
         return dict(self._packed)
 
     def take(self, pane: int, on_time: Partial | None, sliced: Begins) -> Partial | None:
-        """Note what came in on time in the next pane that closes; return what counts in it now, None for nothing.
+        """Note what came in on time in the next pane that closes; return what counts in it, None for nothing.
 
-        `sliced` has the first panes of slice dimensions: what is said of requests from before is not told apart by
-        these, as the requests are not.
+        `sliced` has the first panes of slice dimensions: feedback on earlier requests is not told apart by these, as
+        the requests are not.
         """
         if not self._after:
             return None
@@ -104,7 +104,7 @@ class Maturing:
             if parts is None:
                 continue
             whole = merge(parts)
-            rows = np.flatnonzero(whole.slis[:, sli, GOOD])  # Where there are no requests nothing can be good or bad.
+            rows = np.flatnonzero(whole.slis[:, sli, GOOD])  # Without requests nothing can be good or bad.
             requests, heard = whole.slis[rows, sli, GOOD], whole.slis[rows, sli, BAD]
             slis = np.zeros((len(rows), *whole.slis.shape[1:]), np.int64)
             slis[:, sli, BAD] = np.minimum(heard, requests)

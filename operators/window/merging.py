@@ -1,4 +1,4 @@
-"""The one merge of partial aggregates: what they come to does not depend on which are merged first."""
+"""The one merge of partial aggregates: the result does not depend on the order of merging."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
@@ -16,13 +16,13 @@ from operators.window.partial import OTHER, Partial, cell_width, keep_first
 from operators.window.sums import sum_by_key
 
 T = TypeVar("T")
-WIDTH_MAX = 1 << 20  # Of sparse counts, up to which kernels have a place for each.
+WIDTH_MAX = 1 << 20  # Up to this width of sparse counts kernels keep an array with a place for each.
 
 
 def merge(parts: Sequence[Partial], rename: Mapping[LeafSeries, LeafSeries] | None = None) -> Partial:
     """Add up one or more partials of one policy, row by row of equal (late, pane, series).
 
-    `rename` sends series to others first (those past a limit to `__other__`). Rows come out ordered by
+    `rename` first maps series to others (those past a limit to `__other__`). Rows come out ordered by
     lateness, pane, then series in order of first appearance.
     """
     tables = [part.series if not rename else [rename.get(name, name) for name in part.series] for part in parts]
@@ -70,10 +70,10 @@ def merge(parts: Sequence[Partial], rename: Mapping[LeafSeries, LeafSeries] | No
 
 
 def in_groups(values: NDArray[Any], order: Ints, starts: Ints, *, highest: bool) -> NDArray[Any]:
-    """Return sums, or maxima, of groups of rows: in `order` (rows,) each begins where `starts` (groups,) says."""
+    """Return sums, or maxima, of groups of rows: in `order` (rows,) each group begins at its `starts` (groups,)."""
     if not len(starts):
         return values
-    if highest:  # Of zeros of either sign NumPy takes another one than the kernel for slices does.
+    if highest:  # Between zeros of either sign NumPy chooses differently from the kernel for slices.
         return np.asarray(np.maximum.reduceat(values[order], starts, axis=0))
     if (kernels := loading.kernels()) is None:
         return np.asarray(np.add.reduceat(values[order], starts, axis=0))
@@ -82,7 +82,7 @@ def in_groups(values: NDArray[Any], order: Ints, starts: Ints, *, highest: bool)
 
 
 def _rest_last(series: NumberedSeries, which: Ints) -> tuple[NumberedSeries, Ints]:
-    """Number what is counted of models past the limit after all others."""
+    """Number the series of models past the limit after all others."""
     past = are_of(series, OTHER)
     if not past.any():
         return series, which
@@ -107,7 +107,7 @@ def _merge_outcomes(parts: Sequence[Partial], row_of: Ints) -> tuple[list[str], 
 def _merge_keyed(parts: Sequence[Partial], name: str, width: int, groups: tuple[Ints, Ints, Ints]) -> Ints:
     """Merge sparse counts (K, 2) of row * width + place, and n.
 
-    `groups` are the new row of each of all rows, these in the order of their new ones, and where in it each begins.
+    `groups` are the new row of every row, the rows in order of their new ones, and where in that each new row begins.
     """
     counted: list[Ints] = [getattr(part, name) for part in parts]
     if not any(map(len, counted)):
@@ -126,7 +126,7 @@ def _merge_keyed(parts: Sequence[Partial], name: str, width: int, groups: tuple[
 
 
 def _moved(parts: Sequence[tuple[Sequence[tuple[int, T]], int]], row_of: Ints) -> list[tuple[int, T]]:
-    """Return what parts have by row, each given with its number of rows, by the rows of all."""
+    """Return what parts have by row, by merged row; each part comes with its number of rows."""
     moved: list[tuple[int, T]] = []
     shift = 0
     for some, rows in parts:

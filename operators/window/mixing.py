@@ -11,7 +11,7 @@ _MIX = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB), (31, 1))
 
 
 def hashed(words: Words) -> Words:
-    """Return the mixing function of SplitMix64, which sends 0 to 0.
+    """Mix words by the function of SplitMix64, which maps 0 to 0.
 
     Source: G. L. Steele, D. Lea, C. H. Flood, "Fast splittable pseudorandom number generators", OOPSLA 2014.
     """
@@ -26,5 +26,5 @@ def positive(words: Words) -> Ints:
 
 
 def salts_of(panes: Ints) -> Words:
-    """Return the salt of each pane. What is salted by `^ positive(salt)` is itself again when that is done twice."""
+    """Return the salt of each pane. Salting by `^ positive(salt)` twice gives the word itself again."""
     return hashed(panes.astype(np.uint64) * ODD)

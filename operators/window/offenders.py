@@ -1,6 +1,6 @@
-"""Values against a contract, the first few of each pane, lateness, model, version, field and reason.
+"""Values that break a contract, the first few of each pane, lateness, model, version, field and reason.
 
-First by event time, then by request id and value, each once: which are kept does not depend on the order of merging.
+They are ordered by event time, then by request id and value, each once: the choice does not depend on merging order.
 """
 
 from collections.abc import Iterable, Sequence
@@ -13,9 +13,9 @@ Group = tuple[int, int, str, str]  # Lateness, pane, model, version.
 
 
 def first_of(groups: Iterable[Group], offenders: Sequence[tuple[int, Offender]]) -> list[tuple[int, Offender]]:
-    """Return the first offenders of each group, `groups` being that of each, in order of rows.
+    """Return the first offenders of each group, in order of rows; `groups` has the group of each.
 
-    Of an offender that two slices of a group have, which of their rows it stays with is left open.
+    An offender that two slices of a group have stays with either of their rows.
     """
     taken: dict[tuple[Group, int, str], int] = {}
     distinct = {(group, offender): row for group, (row, offender) in zip(groups, offenders, strict=True)}

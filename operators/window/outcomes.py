@@ -20,7 +20,7 @@ class Outcomes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def outcomes_of(rolled: RolledHops, slots: SeriesIndex) -> list[Outcomes]:
-    """Add the outcomes of finest series up to the slices of at most one dimension, of each of some hops.
+    """Add up the outcomes of finest series to slices of at most one dimension, hop by hop.
 
     Feedback has no outcome. The hops count into `slots`.
     """
@@ -36,7 +36,7 @@ def outcomes_of(rolled: RolledHops, slots: SeriesIndex) -> list[Outcomes]:
         for slots_of, kind, count in zip(parents, code[failed].tolist(), n[failed].tolist(), strict=True):
             error = part.error_types[kind]
             for slot in slots_of:
-                known = errors.get(slot)  # None of a finer slice, and NOWHERE.
+                known = errors.get(slot)  # None for finer slices and NOWHERE.
                 if known is not None:
                     known[error] = known.get(error, 0) + count
     names = [slots.names[slot] for slot in own[held].tolist()]

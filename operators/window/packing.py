@@ -1,7 +1,7 @@
-"""Partials as few bytes: how panes are saved in the recovery store, and held there for as long as a window needs them.
+"""Partials as bytes: how panes are saved in the recovery store, and held there while a window needs them.
 
-Whole numbers take the narrowest type that holds them, histogram cells two or three bytes instead of sixteen, and the
-rest is left to zlib. At ten events a series and pane with five measures a series takes some 200 bytes.
+Whole numbers take the narrowest type that holds them, histogram cells two or three bytes instead of sixteen, and zlib
+does the rest. With ten events per pane and five measures a series takes some 200 bytes.
 """
 
 from typing import Any
@@ -51,7 +51,7 @@ def pack(part: Partial) -> bytes:
 
 
 def unpack(packed: bytes) -> Partial:
-    """Return the partial whose bytes `pack` made. Unreadable."""
+    """Return the partial that `pack` made these bytes of. Unreadable."""
     fields = unpack_fields(packed)
     if fields.pop("gamma", GAMMA) != GAMMA:
         raise Unreadable("what is packed in it has histograms of another accuracy")
@@ -68,7 +68,7 @@ def unpack(packed: bytes) -> Partial:
 
 
 def _unpacked_counts(fields: dict[str, Any], of: str) -> Ints:
-    """Take sparse counts (K, 2) out of `fields`; what was saved before they were kept has none."""
+    """Take sparse counts (K, 2) out of `fields`; state saved before they were kept has none."""
     none = np.zeros(0, np.int64)
     counts = np.column_stack([fields.pop(f"{of}_{name}", none).astype(np.int64) for name in ("steps", "counts")])
     counts[:, 0] = np.cumsum(counts[:, 0])
@@ -80,7 +80,7 @@ def _packed_features(part: Partial) -> dict[str, Any]:
         "bins": part.bins,
         "feature_steps": _narrow(np.diff(part.features[:, 0], prepend=0)),
         "feature_counts": _narrow(part.features[:, 1]),
-        # By kind of sum: those of one are of like size.
+        # By kind of sum: sums of one kind are of like size.
         "moments": [_narrow(part.moments[:, :, index]) for index in range(part.moments.shape[2])],
         "ranges": part.ranges,
         "offenders": [(row, *offender) for row, offender in part.offenders],

@@ -25,7 +25,7 @@ INT32_MAX = int(np.iinfo(np.int32).max)
 PAGE_BITS = 4
 PAGE = 1 << PAGE_BITS
 PAGES_OF_MEASURE = ((CODE_MAX - CODE_MIN) >> PAGE_BITS) + 1
-VALUES = values_of(np.arange(PAGES_OF_MEASURE << PAGE_BITS) + CODE_MIN)  # Of every place of a measure's pages.
+VALUES = values_of(np.arange(PAGES_OF_MEASURE << PAGE_BITS) + CODE_MIN)  # For every place in a measure's pages.
 
 
 class PagedHistograms:
@@ -33,16 +33,16 @@ class PagedHistograms:
 
     def __init__(self, measures: int) -> None:
         self.measures = measures
-        # Of 32 bits as long as no bucket can hold more, which `_most` bounds.
+        # 32 bits wide while no bucket can hold more, by the bound `_most`.
         self.pages: Pages = np.zeros((64, PAGE), np.int32)
         self._most = 0
         self.used = 1
-        # table[slot, column] is the number of a page; which buckets of which measure a column holds is its
-        # number in `numbers`, measure * PAGES_OF_MEASURE + page of the measure. `column_of` inverts that.
+        # table[slot, column] is the number of a page. Which buckets of which measure a column holds, says its number
+        # in `numbers`: measure * PAGES_OF_MEASURE + page of the measure. `column_of` inverts that.
         self.table: NDArray[np.int32] = np.zeros((0, 0), np.int32)
         self.numbers: Ints = np.zeros(0, np.int64)
         self.column_of: Ints = np.full(measures * PAGES_OF_MEASURE, -1)
-        self._ordered: tuple[Ints, Ints, Floats] | None = None  # What `HeldPages` has of the columns there are.
+        self._ordered: tuple[Ints, Ints, Floats] | None = None  # The columns as `HeldPages` has them.
 
     def add(self, slots: Ints, measures: Ints, codes: Ints, counts: Ints, sign: int = 1) -> None:
         """Add `counts` at (slot, measure, code), or take them away; a place may occur several times."""
@@ -69,7 +69,7 @@ class PagedHistograms:
             )
             if self.used == len(self.pages):
                 self._reserve_pages(self.used + min(self.used, len(cells) - begin))
-            elif begin < len(cells):  # From there on some are of a page that no slot has yet.
+            elif begin < len(cells):  # From there on some cells are of a page that no slot has yet.
                 numbers = kernels.pages_touched(placed, begin, len(self.column_of))
                 self._make_columns(numbers[self.column_of[numbers] < 0])
 
@@ -88,7 +88,7 @@ class PagedHistograms:
         np.add.at(self.pages.reshape(-1), (pages << PAGE_BITS) + (places & (PAGE - 1)), counts.astype(self.pages.dtype))
 
     def _widen(self, added: int) -> None:
-        """Make room for counts of a bucket that grow by so much at most."""
+        """Make room for bucket counts to grow by at most so much."""
         self._most += added
         if self._most > INT32_MAX and self.pages.dtype == np.int32:
             self._most = int(np.abs(self.pages[: self.used]).max()) + added
@@ -130,9 +130,9 @@ class PagedHistograms:
         return result
 
     def ranked(self, slots: Ints, measure: int, ranks: Ints) -> Floats:
-        """Return the values that stand for the rank-th smallest (from 0) of slots, (K, R); `ranks` rise in each row.
+        """Return the values of the rank-th smallest (from 0) of slots, (K, R); `ranks` rise in each row.
 
-        NaN where a slot has no values; of a rank that is too large that of the largest one.
+        NaN where a slot has no values; a rank that is too large gives the largest value.
         """
         self._reserve(int(slots.max(initial=-1)) + 1)  # A slot may have events, and never a value.
         found = np.full(ranks.shape, np.nan)
@@ -157,7 +157,7 @@ class PagedHistograms:
     def squares(self, slots: Ints, measure: int) -> Floats:
         """Return the sum of the squares of a measure's values, (slots,), within 2 %.
 
-        Which columns there are depends on what came before: the sum is rounded once, so that it does not.
+        Which columns exist depends on history: the sum is rounded once, so that it does not.
         """
         self._reserve(int(slots.max(initial=-1)) + 1)
         own = self._columns(measure)
@@ -169,7 +169,7 @@ class PagedHistograms:
         return np.array([math.fsum(squares[begin:end]) for begin, end in pairwise(edges)], float)
 
     def _held(self) -> HeldPages | None:
-        """Return what kernels look ranks up in; None where a bucket may hold more than 32 bits."""
+        """Return the pages for kernels to look ranks up in; None where a bucket may hold more than 32 bits."""
         if self.pages.dtype != np.int32:
             return None
         if self._ordered is None:
@@ -214,7 +214,7 @@ class PagedHistograms:
 class _Search:
     """Looks up values by their ranks among those of all `pages` (P,), slot by slot, as if these were one histogram.
 
-    `ends` (P,) counts the values up to the end of each page; `numbers` (columns,) says where a page of a column stands
+    `ends` (P,) counts the values up to the end of each page; `numbers` (columns,) is the position of a column's page
     among those of its measure.
     """
 
@@ -222,7 +222,7 @@ class _Search:
         self._store, self._pages, self._ends, self._numbers = store, pages, ends, numbers
 
     def before(self, places: Ints) -> Ints:
-        """Return how many values there are before each of these places of `pages`."""
+        """Return the number of values before each of these places in `pages`."""
         return np.concatenate(([0], self._ends))[places]
 
     def buckets(self, ranks: Ints) -> tuple[Floats, Ints]:

@@ -10,10 +10,10 @@ from operators.arrays import Floats, Ints
 
 
 class HeldPages(NamedTuple):
-    """Histograms as they are held: `pages` (P, buckets), the page (slot, column) has in `table`; 0 is an empty one.
+    """Histograms as held: `pages` (P, buckets), and `table` the page of each (slot, column); page 0 is empty.
 
-    `columns` are those of each measure in the order of its buckets, from `firsts` (M + 1,) on; `values` (columns,
-    buckets) is what each bucket stands for.
+    `columns` are those of each measure in the order of its buckets, beginning at `firsts` (M + 1,); `values` (columns,
+    buckets) is the value of each bucket.
     """
 
     pages: NDArray[np.int32]
@@ -26,7 +26,7 @@ class HeldPages(NamedTuple):
 def values_of_ranks(kernels: Any, held: HeldPages, slots: Ints, measures: Ints, ranks: Ints) -> Floats:
     """Return the values of ranks (K, R), from 0, which rise in each row, among those of a slot and measure (K,).
 
-    NaN where there are none; a rank that is too large is that of the largest one.
+    NaN where there are none; a rank that is too large gives the largest value.
     """
     found = kernels.ranks_found(held.pages, held.table, slots, held.columns, held.firsts, measures, ranks)
     values = np.full(found.shape, np.nan)

@@ -13,10 +13,10 @@ from operators.window.watermark import NEVER, PartitionProgress
 
 
 class ShardInput(msgspec.Struct, frozen=True, kw_only=True):
-    """What one batch of one partition sends to one shard: its mark, partials and commands by closing pane.
+    """What one batch of one partition sends to one shard: its mark, partials and commands by the pane they close with.
 
     `span` is where the batch stands in its partition; None where nothing is ever resumed. Where several policies share
-    a worker, `teams` has the number of the policy of each partial.
+    a worker, `teams` has each partial's policy number.
     """
 
     shard: int
@@ -29,21 +29,21 @@ class ShardInput(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Closed(msgspec.Struct, frozen=True, kw_only=True):
-    """Pane number `pane` and all before it are closed; `end` says that no other follows.
+    """Pane number `pane` and all before it are closed; `end` says that no pane follows.
 
     `on_time` and `late` are what came in under this pane, None where nothing did; `commands` take effect with it.
     `rest` is what came in on time of models past the limit: counted in rows, but not seen by rules. `folded` says what
-    else is past a limit. `begins` has, by number, the first panes of SLIs that began while the shard counted already,
-    `sliced` those of slice dimensions. It is held in the ring of slots of number `ring`; of panes before `held` not all
-    are there for windows that have become longer. `anew`: panes have another length from the next one on; this one is
-    none, and lies ahead of time, so nothing is decided by it.
+    else is past a limit. `begins` has, by number, the first panes of SLIs that began while the shard was counting,
+    `sliced` those of slice dimensions. The pane is held in the ring of slots with number `ring`; for windows that have
+    become longer some panes before `held` are missing. `anew`: panes have another length from the next one on; this is
+    not a real pane and lies ahead of time, so nothing is decided by it.
     """
 
     pane: int
     on_time: Partial | None = None
     late: Partial | None = None
     end: bool = False
-    order: int = 0  # Counts what a shard closed: panes may arrive out of order at the windows.
+    order: int = 0  # Counts the panes a shard closed, as they may reach the windows out of order.
     commands: tuple[Due, ...] = ()
     rest: Partial | None = None
     folded: tuple[Folded, ...] = ()
@@ -55,21 +55,21 @@ class Closed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ReplayRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """After a restart, to the slot that holds a closed pane: send it again (`PaneReplay`)."""
+    """Asks the slot that holds a closed pane, after a restart, to send it again (`PaneReplay`)."""
 
     pane: int
     ring: int = 0
 
 
 class HoldsEnough(msgspec.Struct, frozen=True, kw_only=True):
-    """To the slot of an earlier ring that holds a closed pane: no window needs it any more."""
+    """Tells the slot of an earlier ring that no window needs the closed pane it holds any more."""
 
     pane: int
     ring: int
 
 
 class ReplayPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """After a restart, to the windows: wait for a `PaneReplay` of each of `panes`; `order` is that of the next pane."""
+    """Tells the windows, after a restart, to wait for a `PaneReplay` of each of `panes`; the next pane has `order`."""
 
     panes: tuple[int, ...]
     order: int

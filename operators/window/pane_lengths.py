@@ -1,10 +1,10 @@
-"""Panes of another length than before: numbers of old panes as those of new ones, and what the old ones left.
+"""Panes of a new length: the numbers of old panes as those of new ones, and what the old ones left.
 
-What an open pane held when the worker stopped cannot be divided, nor be added to panes of another length. It is stored
+What an open pane held when the worker stopped can be neither divided nor added to panes of another length. It is stored
 as it stood, in a row with the length of its own pane, and so is what closed but was not stored yet. All that comes
-later counts in panes of the new length; what comes for the time up to the first pane that begins where panes of both
-lengths do, and no earlier than anything that was left, is late. So each event is in one row of one length, and panes of
-both lengths add up.
+later counts in panes of the new length. These begin in full with the first pane that starts where panes of both lengths
+do, and no earlier than anything that was left; events from before it are late. So each event is in one row of one
+length, and panes of both lengths add up.
 """
 
 from math import lcm
@@ -23,7 +23,7 @@ from operators.window.watermark import END, NEVER
 class Leftover(msgspec.Struct, frozen=True, kw_only=True):
     """What came in under a pane of another length, `pane` by number: it is stored, and no rule or window sees it.
 
-    `counted`: its pane has closed, so that all of it is stored but what came on time.
+    `counted`: its pane has closed, so that only what came on time is still to be stored.
     """
 
     pane: int
@@ -44,7 +44,7 @@ class PaneLengths(NamedTuple):
         return self.before == self.now
 
     def pane(self, pane: int) -> int:
-        """Return the number of the pane of length `now` in which one of length `before` begins.
+        """Return the number of the pane of length `now` in which this pane of length `before` begins.
 
         >>> [PaneLengths(10_000, 60_000).pane(pane) for pane in (0, 5, 6, NEVER)] == [0, 0, 1, NEVER]
         True
@@ -52,7 +52,7 @@ class PaneLengths(NamedTuple):
         return pane if pane in (NEVER, END) else pane * self.before // self.now
 
     def after(self, pane: int) -> int:
-        """Return the first pane of length `now` that begins where one of length `before` does, after that `pane`.
+        """Return the first pane of length `now` after this `pane` that begins where one of length `before` does.
 
         >>> PaneLengths(10_000, 60_000).after(5), PaneLengths(60_000, 10_000).after(5), PaneLengths(4, 6).after(0)
         (1, 36, 2)
@@ -62,7 +62,7 @@ class PaneLengths(NamedTuple):
 
 
 def left_of(pane: int, whole: Partial, before: Policy, estimating: Estimating) -> Leftover:
-    """Return what came in so far under an open pane, as it counts; the names past a limit are one already."""
+    """Return what came in so far under an open pane, as it counts; names past a limit are folded already."""
     late = int(np.searchsorted(whole.late, 1))
     return Leftover(
         pane=pane,

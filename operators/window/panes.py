@@ -1,7 +1,7 @@
 """Open panes of one shard, closed in order once the watermark has passed them.
 
 A pane closes for all its series at once. Late events are kept under the pane that their partition had reached when they
-came in, and leave with it as rows of their own: they neither reopen a decision nor wait any longer.
+came in, and leave with it as rows of their own: they neither reopen a decision nor wait for a later pane.
 """
 
 from collections.abc import Iterator
@@ -36,10 +36,10 @@ PARTS_MAX = 16  # Partials an open pane may collect before they are merged into 
 class Panes:
     """The open panes of one shard. State: a few partials per open pane, and the limits' lists of names.
 
-    With `saved` it continues from that state, and its first output asks the slots of the ring for the closed panes that
-    windows still need (`recall.py`), because windows themselves are not saved. `had` says what it has columns for;
-    None: for all. All its panes are as long as the policy says; those of before may be of another length to
-    `PanesOfAnyLength` (`going_over.py`).
+    With `saved` they continue from that state, and their first output asks the slots of the ring for the closed panes
+    that windows still need (`recall.py`), because windows themselves are not saved. `had` are the columns of `saved`;
+    None: all of the policy. Its panes must be as long as the policy says; only `PanesOfAnyLength` (`going_over.py`)
+    takes others.
     """
 
     def __init__(self, policy: Policy, saved: SavedPanes | None = None, had: CountColumns | None = None) -> None:
@@ -48,7 +48,7 @@ class Panes:
         self.shard = 0
         self.open: dict[int, list[Partial]] = {}
         self.limits = Limits()
-        self.closed = NEVER  # Number of the last pane that closed.
+        self.closed = NEVER  # The number of the last closed pane.
         self.order = 0
         self.later, self.held = LaterColumns(policy), HeldPanes(policy)
         self.commands = Waiting() if saved is None else Waiting(saved.commands, saved.obeyed)
@@ -101,7 +101,7 @@ class Panes:
 
     @property
     def lag_ms(self) -> int:
-        """Event time from the watermark to the newest event, Unix ms; 0 before any, and once all has ended."""
+        """Event time from the watermark to the newest event, Unix ms; 0 before any event and after the last one."""
         if self.watermark is None or self.watermark.ended or self.watermark.low_ms <= NEVER:
             return 0
         return self.watermark.newest_ms - self.watermark.low_ms
@@ -134,8 +134,8 @@ class Panes:
     def _placed(self, closing: int, partial: Partial) -> tuple[int, Partial]:
         """Return the pane that a partial closes with.
 
-        Items for a pane that closed while their partition was left out as idle are late, whatever its own log says: a
-        closed pane is never reopened.
+        Items for a pane that closed while their partition was idle, and not waited for, are late whatever its own log
+        says: a closed pane is never reopened.
         """
         if closing > self.closed:
             return closing, partial
@@ -145,7 +145,7 @@ class Panes:
     def _close(self, watermark: Watermark) -> list[PaneItem]:
         pane_ms = self.policy.pane_ms
         last = watermark.low_ms // pane_ms - 1
-        if watermark.ended:  # What came before the first whole pane of another length waits for that one, too.
+        if watermark.ended:  # Items from before the first whole pane of a new length wait for that pane.
             last = max(watermark.newest_ms // pane_ms, *self.open, NEVER)
         if last <= self.closed or (not self.open and not self.commands.waiting and self.closed == NEVER):
             return []
@@ -168,7 +168,7 @@ class Panes:
         return [*out, *self.held.keep(whole, self.closed, self.policy.slots)]
 
     def _close_each(self, due: list[int], known: set[int], last: int) -> Iterator[Closed]:
-        """Close the panes that are due, in order; add to them those in which only what came in with them counts."""
+        """Close the panes that are due, in order, and also those in which cohorts count that began with these."""
         at = 0
         while at < len(due):
             yield self._close_one(due[at])
@@ -179,7 +179,7 @@ class Panes:
                 due[at:] = sorted([*due[at:], *ripe])
 
     def _forget_leaves(self) -> None:
-        """Number the finest series anew once in a while, so that those which are gone are forgotten."""
+        """Renumber the finest series once in a while, so that series which are gone are forgotten."""
         if self.closed >= self._leaves_until:
             if self._leaves_until != NEVER:
                 self._leaves = LeafIndex()
@@ -222,7 +222,7 @@ class Panes:
     def _whole(self, pane: int) -> tuple[Partial, list[Folded]]:
         """Return the counts of an open pane that closes, within the limits, and what was beyond them."""
         whole = self.later.counted(together(self.open[pane]), pane)
-        if self.later.begin_slicing(pane):  # Those from before it began have places until then.
+        if self.later.begin_slicing(pane):  # Until then the series without it have places.
             self._admission.settle()
             self._admission.forget()
             self.limits.slice_by(len(self.policy.dimensions))

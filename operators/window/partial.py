@@ -20,18 +20,18 @@ from operators.window.samples import Sample, first_samples
 from operators.wire.events import TEXT_MAX
 
 OTHER = "__other__"
-# The value of a slice dimension in what was counted before there was such a dimension; longer than any of an item.
+# The value of a slice dimension in counts from before it existed; longer than any value of an item.
 UNSLICED = "\0unsliced".ljust(TEXT_MAX + 1)
 GOOD, BAD, NEITHER = 0, 1, 2
 N, HI, LO = 0, 1, 2  # A sum is kept as two integers (`sums.py`).
 # Extremes are kept as the maxima of -x and of x, so that one maximum serves both.
 NEG_MIN, MAX = 0, 1
-# A watched number is kept as z, in deviations of the reference: a value may be any, and this many digits do.
+# A watched number is kept as z, in deviations of the reference, as values may have any size; these digits suffice.
 Z_UNIT, Z_MAX = 1e-6, 1e4
 
 
 class Partial(msgspec.Struct, frozen=True, kw_only=True):
-    """Counts of `rows` groups of events: one group a series, pane and lateness.
+    """Counts of `rows` groups of events: one group per series, pane and lateness.
 
     With R rows, S SLIs, M measures: `series` names, `which` (R,) index into it, `pane` (R,) number of the
     pane, `late` (R,) 0 or 1, `events` (R,), `slis` (R, S, 3) good, bad, neither, `sums` (R, M, 3) n, hi, lo,
@@ -44,8 +44,8 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True):
     Of F watched fields with W = `bins` bins together: `features` (D, 2) of row * W + bin, and n, sparse and sorted;
     `moments` (R, F, 5) n, hi and lo of the sum of z, and of z squared, in units of Z_UNIT; `ranges` (R, F, 2) maxima of
     -x and x; `users` (U, 2) of row * BUCKETS + bucket of the users of the events read for them, and n, sorted
-    (`stats/design_effect.py`); `offenders` rows and values against a contract, in order, a few of each series;
-    `samples` rows and requests that people may be shown, in order of rows, a few of each version.
+    (`stats/design_effect.py`); `offenders` rows and values that break a contract, in order, a few of each series;
+    `samples` rows and requests to show to people, in order of rows, a few of each version.
     """
 
     series: Sequence[LeafSeries]
@@ -75,7 +75,7 @@ class Partial(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def cell_width(part: Partial) -> int:
-    """How far the keys of the histogram cells of neighbouring rows are apart."""
+    """Return the distance between the keys of the histogram cells of neighbouring rows."""
     return int(part.sums.shape[1]) << CODE_BITS
 
 

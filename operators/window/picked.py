@@ -1,4 +1,4 @@
-"""Some of many names, by their places in a list of all: thousands of them are looked up only where somebody asks."""
+"""Some of many names, by their places in a list of all: of thousands, only those that are read are looked up."""
 
 from collections.abc import Iterator, Sequence
 from operator import eq
@@ -10,7 +10,7 @@ T = TypeVar("T")
 
 
 class Picked(Sequence[T]):
-    """Those of `every` that stand at `rows` (len,); `every` may grow at its end.
+    """The items of `every` at `rows` (len,); `every` may grow at its end.
 
     >>> import numpy as np
     >>> list(Picked(["a", "b", "c"], np.array([2, 0])))
@@ -38,23 +38,23 @@ class Picked(Sequence[T]):
         return map(self.every.__getitem__, self.rows.tolist())
 
     def pick(self, rows: Ints) -> "Picked[T]":
-        """Return some of these, by their places in these."""
+        """Return some of these, by their places among these."""
         return Picked(self.every, self.rows[rows])
 
     def __eq__(self, other: object) -> bool:
-        """Tell whether they are the same as those of any sequence, in the same order."""
+        """Tell whether another sequence has the same items in the same order."""
         return isinstance(other, Sequence) and len(self) == len(other) and all(map(eq, self, other))
 
-    __hash__ = None  # type: ignore[assignment]  # As that of a list.
+    __hash__ = None  # type: ignore[assignment]  # Unhashable, as a list.
 
     def __repr__(self) -> str:
         return repr(tuple(self))
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Send these alone to other processes."""
+        """Pickle only these, not all of `every`."""
         return tuple, (list(self),)
 
 
 def pick(names: Sequence[T], rows: Ints) -> Picked[T]:
-    """Return those of names that stand at `rows` (len,)."""
+    """Return the names at `rows` (len,)."""
     return names.pick(rows) if isinstance(names, Picked) else Picked(names, rows)

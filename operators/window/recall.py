@@ -1,11 +1,11 @@
 """Windows rebuilt after a restart, from closed panes that were each saved once.
 
-A sliding window of an hour is many megabytes; saved with every epoch it would cost more than the work itself. So each
-closed pane is held by a slot of its own (pane number modulo the slots), whose saved state changes once in a turn of
-the ring, and the windows save nothing but how far they are. After a restart the shard's panes say which slots hold
-something (`ReplayPlan`) and ask them (`ReplayRequest`); the slots answer (`PaneReplay`), and the windows wait until all
-have, rebuild, and go on. Slots may live on other workers, so panes may arrive out of order: their `order` puts them
-back.
+A sliding window of an hour is many megabytes; saving it with every epoch would cost more than the work itself. So each
+closed pane is held by a slot of its own (pane number modulo the slots), whose saved state changes once per turn of the
+ring, and the windows save only how far they are. After a restart the shard's panes tell the windows which closed panes
+are held (`ReplayPlan`) and ask the slots for them (`ReplayRequest`); the slots answer (`PaneReplay`), and the windows
+wait for all answers, rebuild, and go on. Slots may live on other workers, so panes may arrive out of order: their
+`order` puts them back.
 """
 
 from collections.abc import Iterator, Sequence
@@ -32,12 +32,12 @@ class PaneReplay(msgspec.Struct, frozen=True, kw_only=True):
     on_time: bytes
 
 
-# The number of a closed pane, what came in on time under it, packed, and its length [ms] if that was another one.
+# The number of a closed pane, what came in on time under it, packed, and its length [ms] if not the present one.
 Held = tuple[int, bytes] | tuple[int, bytes, int]
 
 
 class KeptBytes(Protocol):
-    """Where the bytes of a slot are, which are replaced as a whole."""
+    """A place for the bytes of a slot, which are replaced as a whole."""
 
     def keep(self, data: bytes) -> None: ...
     def read(self) -> bytes: ...
@@ -45,7 +45,7 @@ class KeptBytes(Protocol):
 
 
 class BytesInMemory:
-    """Bytes that are simply there."""
+    """Keeps the bytes of a slot in memory."""
 
     def __init__(self) -> None:
         self._data = b""
@@ -61,16 +61,16 @@ class BytesInMemory:
 
 
 class PaneStore:
-    """Holds the last closed pane that it was given, packed, in `kept`; `held` is its saved state.
+    """Holds the last closed pane it was given, packed, in `kept`; `held` is its saved state.
 
-    All slots together hold as much as the windows themselves, and are asked but once, so a worker keeps their bytes
-    elsewhere. A pane of another length is there for the windows to ask for once, and followed by any.
+    All slots together hold as much as the windows themselves, and are asked only once, so a worker keeps their bytes
+    elsewhere. A pane of another length is held for one request of the windows, and any pane may replace it.
     """
 
     def __init__(self, held: Held | None, kept: KeptBytes | None = None) -> None:
         self._kept = kept or BytesInMemory()
         self.pane: int | None = None
-        self._before_ms: int | None = None  # How long its pane is, if that is another length than the present one.
+        self._before_ms: int | None = None  # The length of its pane, if not the present one.
         if held is not None:
             self.pane = held[0]
             self._before_ms = held[2] if len(held) == 3 else None
@@ -84,7 +84,7 @@ class PaneStore:
         return (self.pane, packed) if self._before_ms is None else (self.pane, packed, self._before_ms)
 
     def push(self, item: PaneItem) -> PaneItem | PaneReplay | None:
-        """Keep a pane and pass it on; answer when asked. OutOfStep if what it holds is of another moment."""
+        """Keep a pane and pass it on; answer requests. OutOfStep if the pane it holds is of another moment."""
         if isinstance(item, HoldsEnough):
             if self.pane == item.pane:
                 self.pane = None
@@ -103,10 +103,10 @@ class PaneStore:
 
 
 def held_now(held: Held | None, policy: Policy, had: CountColumns | None) -> Held | None:
-    """Return what a slot saved as it is held under a policy; `had` is what it has columns for, None: all of these."""
+    """Return a slot's saved state as held under a policy; `had` are the columns it has, None: those of the policy."""
     if held is None or had in (None, policy.columns):
         return held
-    unwatched_too = had._replace(watched=policy.columns.watched)  # Nothing watched is held.
+    unwatched_too = had._replace(watched=policy.columns.watched)  # Slots hold no watched fields.
     packed = pack(widened(unpack(held[1]), policy, unwatched_too))
     length = held[2] if len(held) == 3 else had.pane_ms or policy.pane_ms
     return (held[0], packed) if length == policy.pane_ms else (held[0], packed, length)
@@ -115,9 +115,9 @@ def held_now(held: Held | None, policy: Policy, had: CountColumns | None) -> Hel
 class WindowProgress(msgspec.Struct, frozen=True, kw_only=True):
     """All that windows save: the order of the next pane to take, and the number of the last one taken.
 
-    `unstored` is the number of the first pane that is not in a pane of the store that ended. None in what was saved
-    before the store had panes of its own: all that was taken is stored. `pane_ms` is how long its panes are, 0: as the
-    policy says of the columns of what was saved.
+    `unstored` is the number of the first pane that is not in a pane of the store that ended; None in state saved before
+    the store had panes of its own, when all that was taken is stored. `pane_ms` is the length of its panes; 0: the
+    length that goes with the saved columns.
     """
 
     order: int = 0
@@ -129,7 +129,7 @@ class WindowProgress(msgspec.Struct, frozen=True, kw_only=True):
 class RecalledWindows:
     """Windows that take panes in order, whatever order they arrive in, and first rebuild themselves if needed.
 
-    Panes of another length are none of theirs: those of which the rows are still to be stored are left (`Leftover`).
+    Panes of another length do not enter windows: those whose rows are still to be stored are passed on (`Leftover`).
     """
 
     def __init__(
@@ -152,7 +152,7 @@ class RecalledWindows:
         self._left: list[Leftover] = []
 
     def push(self, item: PaneItem | PaneReplay) -> Iterator[PaneWithWindows]:
-        """Do as `push_all` does with one."""
+        """Take one item, as `push_all` does."""
         return self.push_all((item,))
 
     def push_all(self, items: Sequence[PaneItem | PaneReplay]) -> Iterator[PaneWithWindows]:
@@ -211,5 +211,5 @@ class RecalledWindows:
         return True
 
     def _taken_back(self, pane: int) -> Partial:
-        """Return what a slot held of a pane, once that pane is no longer kept."""
+        """Take the replayed counts of a pane out of memory and return them."""
         return widened(unpack(self._replayed.pop(pane)), self.windows.policy)

@@ -1,7 +1,7 @@
-"""Quantiles straight from the hops of a ring, of slots that are looked at too seldom to hold their histograms.
+"""Quantiles straight from the hops of a ring, for slots that are looked at too seldom to hold their histograms.
 
-To hold those of all finest series would be most of what a window holds, for the sake of one report an hour. Made when
-they are asked, each hop is counted once while the window holds it instead of in and out.
+Histograms of all finest series would be most of what a window holds, for the sake of one report an hour. Made on
+demand, they count each hop once while the window holds it, instead of in and out.
 """
 
 from collections.abc import Sequence
@@ -16,9 +16,9 @@ from operators.window.paged import PagedHistograms
 
 
 def ring_quantiles(hops: Sequence[PackedHop], slots: Ints, measures: int, probabilities: Sequence[float]) -> Floats:
-    """Return quantiles (slots, M, Q), as `PagedHistograms.quantiles` does, of slots, which rise, in all the hops.
+    """Return quantiles (slots, M, Q), as `PagedHistograms.quantiles` does, over all hops; `slots` rise.
 
-    Histograms are made of so many slots at a time as hops are packed together.
+    Histograms are made for as many slots at a time as are packed together.
     """
     found = np.empty((len(slots), measures, len(probabilities)))
     edges = np.flatnonzero(np.diff(slots // SLOTS_TOGETHER, prepend=-1)).tolist()
@@ -30,7 +30,7 @@ def ring_quantiles(hops: Sequence[PackedHop], slots: Ints, measures: int, probab
         for hop in hops:
             for counts in hop.counts(low, int(some[-1])):
                 rows = np.flatnonzero(np.isin(counts.slots, some, assume_unique=True))
-                places = np.clip(counts.slots - low, 0, SLOTS_TOGETHER - 1)  # Others have no cells there.
+                places = np.clip(counts.slots - low, 0, SLOTS_TOGETHER - 1)  # Rows of other slots have no cells here.
                 histograms.add_cells(cells_of(counts, rows), places)
         found[begin:end] = histograms.quantiles(some - low, measures, probabilities)
     return found

@@ -1,4 +1,4 @@
-"""Hops of one length that end soon after each other, rolled up at once: one of few rows costs what its arrays cost."""
+"""Hops of one length that end soon after each other, rolled up at once: a hop of few rows costs little but arrays."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -14,7 +14,7 @@ from operators.window.series_index import NOWHERE, Rollup, SeriesIndex, rollup
 
 
 class EndedHop(NamedTuple):
-    """A hop with events that ended: its `number`, its panes, and whether all is stored of windows that end with it."""
+    """A hop with events that ended: its `number`, its panes, and whether windows that end with it are stored whole."""
 
     number: int
     parts: Sequence[Partial]
@@ -24,9 +24,9 @@ class EndedHop(NamedTuple):
 class RolledHops(NamedTuple):
     """K hops that `ended`, one after the other, rolled up: `hop` has a row for each hop and slot, in this order.
 
-    `part` are their panes, `parents` (rows, grains) what its rows count into and `sums` how: by slot + the number of
-    slots for each hop before it. `of` (W,) is which hop a row of `hop` is of, the rows of each begin and end at `edges`
-    (K + 1,).
+    `part` are their panes, `parents` (rows, grains) the slots that its rows count into, and `sums` how they add up: by
+    slot, plus the number of slots for each earlier hop. `of` (W,) is the hop of each row of `hop`; the rows of each hop
+    begin and end at `edges` (K + 1,).
     """
 
     ended: Sequence[EndedHop]
@@ -46,7 +46,7 @@ class RolledHops(NamedTuple):
 
 
 def rolled_hops(ended: Sequence[EndedHop], parts: Sequence[Partial], slots: SeriesIndex) -> RolledHops:
-    """Return hops rolled up, `parts` being the panes of each as one; each row is another series of its hop."""
+    """Return hops rolled up; `parts` are the merged panes of each, in which each row is another series."""
     every = tuple(ended)
     part = parts[0] if len(parts) == 1 else _stacked(parts)
     if len(parts) == 1:
@@ -64,7 +64,7 @@ def rolled_hops(ended: Sequence[EndedHop], parts: Sequence[Partial], slots: Seri
 
 
 def _stacked(parts: Sequence[Partial]) -> Partial:
-    """Return the rows of all, those of the same series apart, with the number of their part for a pane."""
+    """Return the rows of all parts, not merged, with the number of their part as pane."""
     series, which = _series_of_rows(parts)
     rows = np.array([part.rows for part in parts])
     firsts = np.cumsum(rows) - rows
@@ -94,7 +94,7 @@ def _stacked(parts: Sequence[Partial]) -> Partial:
 
 
 def _series_of_rows(parts: Sequence[Partial]) -> tuple[NumberedSeries, Ints]:
-    """Return series, and which of these each row of the parts has; one may be there twice."""
+    """Return series, and the place of each row's series among these; a series may occur twice."""
     numbered = [part.series for part in parts if isinstance(part.series, NumberedSeries)]
     if len(numbered) < len(parts) or any(series.leaves is not numbered[0].leaves for series in numbered):
         return united([part.series for part in parts], [part.which for part in parts])

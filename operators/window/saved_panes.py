@@ -1,4 +1,4 @@
-"""What is saved of the panes of a shard."""
+"""The saved state of the panes of a shard."""
 
 import msgspec
 
@@ -11,11 +11,11 @@ from operators.window.watermark import NEVER, Watermark
 class SavedPanes(msgspec.Struct, frozen=True, kw_only=True):
     """The state of a shard's panes; `kept` are the closed panes that the slots still hold.
 
-    `seen` is the position that each partition was seen up to; None in what was saved before it was kept. `slis`,
-    `measures`, `dimensions` and watched `fields` are those that began while the shard counted already, by number: the
-    first pane that has them in full. `labels` are what SLIs are estimated from. `rings` have, by number, the first pane
-    that each holds, `dropped` is the last one that is held no more, and `held` the first that is for all windows; None
-    in what was saved before there were any. `pane_ms` is how long its panes are, 0: as the policy says of its columns.
+    `seen` is the position up to which each partition was seen; None in state saved before it was kept. `slis`,
+    `measures`, `dimensions` and watched `fields` began while the shard was already counting: by number, the first pane
+    that has each in full. `labels` are those that SLIs are estimated from. `rings` have, by number, the first pane that
+    each holds, `dropped` is the last pane no longer held, and `held` the first one held for all windows; None in state
+    saved before there were rings. `pane_ms` is the length of its panes; 0: the length that goes with its columns.
     """
 
     watermark: Watermark | None

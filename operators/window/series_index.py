@@ -14,8 +14,8 @@ from operators.window.partial import UNSLICED
 from operators.wire.mirrored import is_mirrored, mirrored
 
 ALL_VERSIONS = "*"  # Stands for all versions of a model together.
-ALONE_MAX = 256  # So many series have their own way up known: some 600 bytes each.
-NOWHERE = -1  # The slot of what is of no slice of some dimensions.
+ALONE_MAX = 256  # For so many series `rollup_of` each alone is kept: some 600 bytes each.
+NOWHERE = -1  # The slot of a series that has no slice by some dimensions.
 ESCAPES = str.maketrans({"\\": "\\\\", ",": "\\,", "=": "\\="})
 
 
@@ -36,13 +36,13 @@ def slice_text(dims: Sequence[tuple[str, str]]) -> str:
     >>> slice_text([("region", "eu"), ("segment", "a,b")])
     'region=eu,segment=a\\,b'
     """
-    # Few need to be escaped, and most are told at once.
+    # Few values need escaping, and `isalnum` tells most that do not.
     return ",".join([f"{name}={value if value.isalnum() else value.translate(ESCAPES)}" for name, value in dims]) or "*"
 
 
 @lru_cache(maxsize=1 << 16)
 def described(dimensions: tuple[str, ...], values: tuple[str, ...]) -> tuple[str, Mapping[str, str]]:
-    """Return the text of a slice, and its dimension -> value; without those that are UNSLICED."""
+    """Return the text of a slice, and its dimension -> value; without UNSLICED ones."""
     dims = dict(zip(dimensions, values, strict=True))
     if UNSLICED in values:
         dims = {name: value for name, value in dims.items() if value != UNSLICED}
@@ -51,7 +51,7 @@ def described(dimensions: tuple[str, ...], values: tuple[str, ...]) -> tuple[str
 
 def series_columns(names: Sequence[SliceSeries]) -> dict[str, list[Any]]:
     """Return the series columns of a table (`operators/store/columns.py: SERIES`), a row per name."""
-    names = list(names)  # Of picked ones each is looked up once.
+    names = list(names)  # So that each picked name is looked up once.
     return {
         "model": [name.model for name in names],
         "version": [name.version for name in names],
@@ -61,9 +61,9 @@ def series_columns(names: Sequence[SliceSeries]) -> dict[str, list[Any]]:
 
 
 class Rollup(NamedTuple):
-    """How rows add up to slots: `slots` (W,), each once and rising; those of one begin at `starts` (W,) of `source`.
+    """How rows add up to slots: `slots` (W,) distinct and rising; the rows of each begin at `starts` (W,) of `source`.
 
-    `source` are row numbers, each as often as the row has slots: `np.add.reduceat(x[source], starts, axis=0)`.
+    `source` are row numbers, each repeated for every slot of the row: `np.add.reduceat(x[source], starts, axis=0)`.
     """
 
     slots: Ints
@@ -72,11 +72,11 @@ class Rollup(NamedTuple):
 
     @property
     def each_alone(self) -> bool:
-        """Whether no two rows fall together, so that what rows add up to is what they are."""
+        """Whether no two rows share a slot, so that nothing has to be added up."""
         return len(self.starts) == len(self.source)
 
     def added(self, values: Ints) -> Ints:
-        """Return what whole numbers (rows, ...) add up to, slot by slot."""
+        """Return the sums of whole numbers (rows, ...), slot by slot."""
         if self.each_alone:
             return values[self.source]
         if (kernels := loading.kernels()) is not None:
@@ -91,7 +91,7 @@ class Rollup(NamedTuple):
 
 
 def rollup(parents: Ints) -> Rollup:
-    """Return how rows add up to the slots that each counts into, `parents` (rows, grains), but for NOWHERE."""
+    """Return how rows add up to the slots that each counts into, `parents` (rows, grains), leaving out NOWHERE."""
     if len(parents) == 1 and (alone := _of_one_row(parents[0].tolist())) is not None:
         return alone
     if (kernels := loading.kernels()) is not None:
@@ -106,7 +106,7 @@ def rollup(parents: Ints) -> Rollup:
 
 
 def _of_one_row(parents: list[int]) -> Rollup | None:
-    """Return how a single row adds up to its slots; None where it counts into one twice."""
+    """Return how a single row adds up to its slots; None where it counts twice into the same slot."""
     slots = sorted(slot for slot in parents if slot != NOWHERE)
     if len(set(slots)) < len(slots):
         return None
@@ -114,7 +114,7 @@ def _of_one_row(parents: list[int]) -> Rollup | None:
 
 
 def _all_of(version: str) -> str:
-    """Return under which name all versions are counted together, and apart from them all copies of requests."""
+    """Return the name that counts all versions together; copies of requests have one of their own."""
     return mirrored(ALL_VERSIONS) if is_mirrored(version) else ALL_VERSIONS
 
 
@@ -124,7 +124,7 @@ class SeriesIndex:
     Each finest series counts into its slices, `grains`, and into those of all versions together, `together`.
     """
 
-    _asked: tuple[NumberedSeries, Ints] | None = None  # The series that were asked for last, and what they count into.
+    _asked: tuple[NumberedSeries, Ints] | None = None  # The last series of `parents`, and its answer.
 
     def __init__(
         self,
@@ -140,7 +140,7 @@ class SeriesIndex:
     def parents(self, series: Sequence[LeafSeries]) -> Ints:
         """Return the slots that each finest series counts into, shape (series, grains and those of all versions).
 
-        NOWHERE stands for slices by a dimension that there was not when it was counted.
+        NOWHERE stands for slices by a dimension that did not exist when the series was counted.
 
         Series that are numbered already (`leaf_index.py`) are not looked up again.
         """
@@ -160,9 +160,9 @@ class SeriesIndex:
         return self._asked[1]
 
     def rollup_of(self, series: Sequence[LeafSeries], which: Ints) -> tuple[Ints, Rollup]:
-        """Return what rows count into, (rows, grains), of which `which` (rows,) says the series, and how they add up.
+        """Return the slots that rows count into, (rows, grains), and how they add up; `which` (rows,) indexes `series`.
 
-        Of a single row, as most panes of a log with few events have, it is made once: nobody writes to it.
+        For a single row, as in most panes of a log with few events, it is made once and shared: do not write to it.
         """
         if len(which) != 1 or not isinstance(series, NumberedSeries):
             parents = self.parents(series)[which]
@@ -178,12 +178,12 @@ class SeriesIndex:
         return known
 
     def whole(self, model: str, version: str) -> int | None:
-        """Return the slot of all traffic of a version, or of all of them (`*`); None where such are not counted."""
+        """Return the slot of all traffic of a version, or of all versions (`*`); None where that is not counted."""
         grains = self.together if version == ALL_VERSIONS else self.grains
         return self._new_slot(model, version, (), ()) if () in grains else None
 
     def grain_numbers(self) -> Ints:
-        """Return for each slot which of the grains its slice has, (slots,); -1 of a slice that has none of them."""
+        """Return the number of the grain of each slot's slice, (slots,); -1 for a slice of none of the grains."""
         if (known := len(self._grain_numbers)) < len(self.names):
             of = {tuple(self.dimensions[index] for index in grain): at for at, grain in enumerate(self.grains)}
             new = [of.get(tuple(name.dims), -1) for name in self.names[known:]]
@@ -197,7 +197,7 @@ class SeriesIndex:
         return new
 
     def go_on(self, new: "SeriesIndex") -> None:
-        """Count into the slices of a new index from now on; the series that are known keep their slots."""
+        """Count into the slices of a new index from now on; known series keep their slots."""
         self.dimensions, self.grains, self.together = new.dimensions, new.grains, new.together
         self.take(self.names)
 
@@ -207,7 +207,7 @@ class SeriesIndex:
         self._begin()
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but what follows from the names."""
+        """Pickle all but what can be derived from the names."""
         return {"dimensions": self.dimensions, "grains": self.grains, "names": self.names, "together": self.together}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -226,10 +226,10 @@ class SeriesIndex:
         self._follow(LeafIndex())
 
     def _follow(self, leaves: LeafIndex) -> None:
-        """Go over to other numbers of the finest series: the rows of `_parents`, where they are `_known`."""
+        """Change to another numbering of the finest series: the rows of `_parents`, where they are `_known`."""
         self._leaves = leaves
         self._asked = None
-        self._alone: dict[int, tuple[Ints, Rollup]] = {}  # By the number of a finest series: `rollup_of` it alone.
+        self._alone: dict[int, tuple[Ints, Rollup]] = {}  # By number of a finest series, `rollup_of` that one alone.
         self._parents: Ints = np.zeros((64, len(self.grains) + len(self.together)), np.int64)
         self._known = np.zeros(64, bool)
 
@@ -246,7 +246,7 @@ class SeriesIndex:
         return slots
 
     def _slots(self, model: str, version: str, values: tuple[str, ...], grains: Sequence["_OfGrain"]) -> list[int]:
-        """Return the slots of its slices; that of one which came with another series is found without its text."""
+        """Return the slots of a series' slices; a slice that another series has is found without its text."""
         slots = []
         for dimensions, own_of, known in grains:
             own = own_of(values)
@@ -268,7 +268,7 @@ class SeriesIndex:
 
 
 class _OfGrain(NamedTuple):
-    """The names of a grain's dimensions, what takes their values out of all, and the slots of those that are known."""
+    """The names of a grain's dimensions, what picks their values out of all, and the slots of known series."""
 
     dimensions: tuple[str, ...]
     own_of: Callable[[tuple[str, ...]], tuple[str, ...]]
@@ -276,7 +276,7 @@ class _OfGrain(NamedTuple):
 
 
 def picking(grain: tuple[int, ...]) -> Callable[[tuple[str, ...]], tuple[str, ...]]:
-    """Return what takes the values at some places.
+    """Return a function that picks the values at some places.
 
     >>> [picking(grain)(("eu", "new")) for grain in ((), (1,), (1, 0))]
     [(), ('new',), ('new', 'eu')]

@@ -1,4 +1,4 @@
-"""The slice and the version of each of the finest series, found once and not in every pane."""
+"""The slice and the version of each finest series, found once and not in every pane."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,9 @@ Version = tuple[str, str]  # A model, and one of its versions.
 
 
 class SlicedLeaves:
-    """By the number of a series: its slice by these dimensions in `names`, which of the `versions` in `version_of`.
+    """By number of a series: its slice by these dimensions in `names`, its place in `versions` in `version_of`.
 
-    What these are is never changed but for names at the end: who has them keeps them, also when the numbers are others.
+    These lists only grow; after a renumbering they are new objects, so a caller may hold on to the old ones.
     """
 
     names: list[SliceSeries]
@@ -46,7 +46,7 @@ class SlicedLeaves:
         return numbered.rows
 
     def _follow(self, leaves: LeafIndex) -> None:
-        """Go over to other numbers."""
+        """Change to another numbering."""
         self._leaves = leaves
         self._version_number: dict[Version, int] = {}
         self.names = []

@@ -30,19 +30,19 @@ from operators.window.ring_quantiles import ring_quantiles
 from operators.window.series_index import SeriesIndex, SliceSeries
 from operators.window.sliding_extremes import SlidingExtremes
 
-# A window of so many series is kept for the next ones that hold the same; of more, once one did.
+# A window of up to so many series is kept for later ones with the same contents; a larger one only after a repeat.
 KEPT_MAX = 1_000
-HELD_MAX = 1_000  # Of more slots, histograms hold those alone that are looked at often.
+HELD_MAX = 1_000  # With more slots than this, histograms hold only those that are looked at often.
 
 
 class WindowCounts(msgspec.Struct, frozen=True, kw_only=True, eq=False, weakref=True):
     """What one window that ended holds: a row for each reported series with events in it.
 
     `names` (W), `events` (W,), `slis` (W, S, 3), `sums` (W, M, 3), `extremes` (W, M, 2),
-    `quantiles` (W, M, Q), NaN without values, or where nobody looks. `bounds` (W, 2) are of what each rule on a measure
-    judges, by its name; infinite of other rows. `stored` are the numbers of the rows that are stored, None: all.
-    `of_rules` are those that a rule on a measure may judge, `whole` those of all traffic, likewise.
-    `outcomes` are those of a tumbling window. `again` is the one that ended before with the same in it, if any.
+    `quantiles` (W, M, Q), NaN without values, or where nobody looks. `bounds` (W, 2), by name of each rule on a
+    measure, are those of what it judges; infinite in other rows. `stored` are the numbers of the rows that are stored,
+    None: all. `of_rules` are likewise the rows that a rule on a measure may judge, `whole` those of all traffic.
+    `outcomes` are those of a tumbling window. `again` is an earlier window with the same contents, if any.
     """
 
     window: Window
@@ -62,7 +62,7 @@ class WindowCounts(msgspec.Struct, frozen=True, kw_only=True, eq=False, weakref=
 
 
 class _Ended(NamedTuple):
-    """A window that ended, with which reports were made of it, and which of its `rows` are stored for them."""
+    """A window that ended, the reports made of it, and which of its `rows` are stored for them."""
 
     reports: tuple[bool, ...]
     rows: bytes
@@ -87,7 +87,7 @@ class RunningWindow:
         self.sums: Ints = np.zeros((0, self.measures, 3), np.int64)
         self.histograms = PagedHistograms(self.measures)
         self.extremes = SlidingExtremes(self.measures)
-        # The last window that was made: until something enters or leaves, the next ones hold the same.
+        # The last window made: until something enters or leaves, the next ones have the same contents.
         self._last: _Ended | None = None
         self._moved = True
         self._grains: Ints = np.zeros(0, np.int64)
@@ -95,11 +95,11 @@ class RunningWindow:
 
     @property
     def held(self) -> list[NDArray[np.int32]]:
-        """The slots of its hops."""
+        """The slots of the window's hops."""
         return [hop.slots for _, hop in self.ring]
 
     def push(self, number: int, hop: Hop, held: PackedHop, grains: Ints) -> None:
-        """Take the next hop, and its counts as they are held; `grains` (slots,) are the numbers of those of slots."""
+        """Take the next hop, and its counts packed; `grains` (slots,) are the grain numbers of the slots."""
         self._grains = grains
         if self._holds_all and len(grains) > HELD_MAX:
             self._hold(all_slots=False)
@@ -117,7 +117,7 @@ class RunningWindow:
             self.extremes.drop()
 
     def renumber(self, new_slot: Ints, kept: Ints) -> None:
-        """Go over to other slots: `new_slot` (old slots,) says which, `kept` (new slots,) which was which."""
+        """Renumber the slots: `new_slot` (old slots,) maps old slots to new ones, `kept` (new slots,) new to old."""
         self._reserve(int(kept.max(initial=-1)) + 1)
         self.events, self.slis, self.sums = self.events[kept], self.slis[kept], self.sums[kept]
         self.extremes.renumber(new_slot, kept)
@@ -127,7 +127,7 @@ class RunningWindow:
         self._hold(all_slots=len(kept) <= HELD_MAX)
 
     def _hold(self, *, all_slots: bool) -> None:
-        """Begin the histograms anew, which hold all slots or those that are looked at often."""
+        """Build new histograms, of all slots or only of those that are looked at often."""
         self._holds_all, self.histograms = all_slots, PagedHistograms(self.measures)
         for _, each in self.ring:
             for counts in each.counts():
@@ -136,7 +136,7 @@ class RunningWindow:
     def counts(
         self, end_ms: int, slots: SeriesIndex, quantiles: Sequence[float], *, whole: bool
     ) -> WindowCounts | None:
-        """Return the window as it stands, None when nothing is in it; `whole`: all of its rows are stored."""
+        """Return the window as it stands, None if it is empty; `whole`: all of its rows are stored."""
         if not self.ring:
             return None
         reports = *self._looked_at.reports(end_ms), whole
@@ -172,7 +172,7 @@ class RunningWindow:
     def _looked_at_values(
         self, held: Ints, looked_at: NDArray[np.bool_], quantiles: Sequence[float]
     ) -> tuple[Floats, Floats]:
-        """Return extremes and quantiles of the slots that are held, where somebody looks at them."""
+        """Return extremes and quantiles of the slots in `held`, where somebody looks at them."""
         if looked_at.all():
             extremes = self.extremes.of(held)
             return extremes, self._quantiles(held, extremes, quantiles)
@@ -187,7 +187,7 @@ class RunningWindow:
         return within(self._values(slots, quantiles), extremes)
 
     def _values(self, slots: Ints, quantiles: Sequence[float]) -> Floats:
-        """Return quantiles of slots, which rise: from histograms where these hold them, else straight from the ring."""
+        """Return quantiles of rising slots: from histograms where these hold them, else straight from the ring."""
         often = self._are_held(slots)
         if often.all():
             return self.histograms.quantiles(slots, self.measures, quantiles)
@@ -224,7 +224,7 @@ class RunningWindow:
         self.histograms.add_cells(self._held_cells(hop), hop.slots, sign)
 
     def _are_held(self, slots: Ints) -> NDArray[np.bool_]:
-        """Return which slots histograms hold: of many series those that are looked at often, which are the fewest."""
+        """Return which slots histograms hold: of many series only those that are looked at often, which are few."""
         return np.ones(len(slots), bool) if self._holds_all else self._looked_at.often(self._grains[slots])
 
     def _held_cells(self, hop: HopCounts) -> Ints:
@@ -237,13 +237,13 @@ class RunningWindow:
 
 
 def within(values: Floats, extremes: Floats) -> Floats:
-    """Return quantiles (W, M, Q) within what was seen, in place: a bucket's value may lie up to 1 % outside of it."""
+    """Clip quantiles (W, M, Q) to the extremes, in place: a bucket's value may lie up to 1 % outside; return them."""
     np.maximum(values, -extremes[:, :, :1], out=values)
     return np.minimum(values, extremes[:, :, 1:], out=values)
 
 
 def bounds_in(held: int, rows: Ints, bounds: Mapping[str, Floats]) -> dict[str, Floats]:
-    """Return bounds of some rows as those of all that are held, which have none."""
+    """Return bounds of some rows as bounds of all `held` rows, infinite for the others."""
     found = {name: np.tile([-np.inf, np.inf], (held, 1)) for name in bounds}
     for name, own in bounds.items():
         found[name][rows] = own

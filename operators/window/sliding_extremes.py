@@ -1,10 +1,10 @@
-"""Extremes of the hops of a sliding window: a maximum cannot be taken away, but what was there before it came can.
+"""Extremes of the hops of a sliding window: a maximum cannot be subtracted, but what it replaced can be put back.
 
-The older hops were gone through from the newest to the oldest, and each kept what its slots had without it: as it
-leaves, that is put back. The newer ones only add to their maxima; once no older hop is left they become the older
-ones. So a hop costs a few passes over its own slots, however many hops a window has.
+The older hops were added from the newest to the oldest, and each kept what its slots held without it: when it leaves,
+that is put back. Newer hops are only added to maxima of their own; once no older hop is left they become the older
+hops. So a hop costs a few passes over its own slots, however many hops a window has.
 
-What a later hop of the same window exceeds never counts again, and is not kept: that is most of it.
+A value that a later hop of the same window exceeds never counts again, and is dropped: most are.
 """
 
 from typing import Any
@@ -16,10 +16,10 @@ from operators.arrays import Floats, Ints
 
 NONE = -np.inf
 LEAST = float(np.finfo(np.float64).min)
-FEW = 64  # Slots of which all is kept: it is not worth looking through.
-AT_ONCE = 8  # So many hops wait to be thinned together; four times as many are once more.
+FEW = 64  # With fewer slots all values are kept: thinning is not worth it.
+AT_ONCE = 8  # So many hops wait to be thinned together; every four times as many are thinned again.
 Slots = NDArray[np.signedinteger[Any]]
-Thinned = tuple[NDArray[np.int32], Floats]  # Places in the maxima laid flat, and what each has.
+Thinned = tuple[NDArray[np.int32], Floats]  # Places in the flattened maxima, and the value at each.
 
 
 class SlidingExtremes:
@@ -28,9 +28,9 @@ class SlidingExtremes:
     def __init__(self, measures: int) -> None:
         self._older: Floats = np.full((0, measures, 2), NONE)
         self._newer: Floats = np.full((0, measures, 2), NONE)
-        self._leaving: list[Thinned] = []  # What was there before each of the older hops: of the oldest last.
-        self._came: list[Thinned] = []  # What later ones do not exceed of the newer hops, the oldest first.
-        self._last: list[tuple[Slots, Floats]] = []  # Slots and extremes of the newest hops, which follow those.
+        self._leaving: list[Thinned] = []  # What each of the older hops replaced; the oldest last.
+        self._came: list[Thinned] = []  # Values of the newer hops that later ones do not exceed; the oldest first.
+        self._last: list[tuple[Slots, Floats]] = []  # Slots and extremes of the newest hops, which are not thinned yet.
 
     def push(self, slots: Slots, extremes: Floats) -> None:
         """Take the extremes (W, M, 2) of the next hop, whose `slots` (W,) rise."""
@@ -60,7 +60,7 @@ class SlidingExtremes:
         return np.maximum(self._older[slots], self._newer[slots])
 
     def renumber(self, new_slot: Ints, kept: Ints) -> None:
-        """Go over to other slots: `new_slot` (old slots,) says which, `kept` (new slots,) which was which."""
+        """Renumber the slots: `new_slot` (old slots,) maps old slots to new ones, `kept` (new slots,) new to old."""
         self._reserve(int(kept.max(initial=-1)) + 1)
         self._older, self._newer = self._older[kept], self._newer[kept]
         self._last = [(new_slot[slots].astype(slots.dtype), extremes) for slots, extremes in self._last]
@@ -76,7 +76,7 @@ class SlidingExtremes:
         return 2 * int(self._newer.shape[1])
 
     def _thin(self) -> None:
-        """Keep of the newest hops what those after them do not exceed."""
+        """Keep only those values of the newest hops that later hops do not exceed."""
         if not self._last:
             return
         self._came += [self._laid_flat(slots, extremes) for slots, extremes in self._last]
@@ -84,7 +84,7 @@ class SlidingExtremes:
         self._last.clear()
         if len(self._newer) < FEW:
             return
-        later = np.full(self._newer.size, LEAST)  # So that what has no value is not kept.
+        later = np.full(self._newer.size, LEAST)  # So that missing values are not kept.
         for at in range(len(self._came) - 1, len(self._came) - 1 - together, -1):
             places, values = self._came[at]
             above = later[places]
@@ -99,7 +99,7 @@ class SlidingExtremes:
         return places.ravel(), extremes.ravel()
 
     def _turn(self) -> None:
-        """Let the newer hops be the older ones, of which there is none."""
+        """Make the newer hops the older ones, once none of these is left."""
         self._thin()
         older, newer = self._older.reshape(-1), self._newer.reshape(-1)
         while self._came:

@@ -1,4 +1,4 @@
-"""Some rows of a partial aggregate, as one of their own."""
+"""Some rows of a partial aggregate, as a partial of their own."""
 
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
@@ -24,10 +24,10 @@ def take(part: Partial, first: int, last: int) -> Partial:
 def split_rows(
     part: Partial, edges: Sequence[int], named: Iterable[tuple[Sequence[LeafSeries], Ints]] | None = None
 ) -> list[Partial]:
-    """Return the rows from each of some edges, in order, up to before the next one.
+    """Return the rows from each edge, in order, to before the next one.
 
-    `named` has for each part its series and the number of each row's series among them; None: each has the series of
-    all.
+    `named` has for each part its series and the number of each row's series among them; None: every part has all
+    series.
     """
     cells, features, ages, users, outcomes = (
         _split_keyed(counts, width, edges)
@@ -70,7 +70,7 @@ def split_rows(
 
 
 def _split_found(found: Sequence[tuple[int, T]], edges: Sequence[int]) -> list[list[tuple[int, T]]]:
-    """Return what was found in the rows from each edge to the next, by its row in these."""
+    """Return what was found in the rows from each edge to the next, by row within these."""
     pieces: list[list[tuple[int, T]]] = [[] for _ in edges[1:]]
     if not found:
         return pieces

@@ -1,4 +1,4 @@
-"""Whole numbers added up: over keys, and without an overflow."""
+"""Sums of whole numbers, by key and without overflow."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from operators.arrays import Ints, order_by, runs_of
 # A sum is kept as two integers, hi * 2 ** LIMB_BITS + lo with lo < 2 ** LIMB_BITS for each value added: below
 # 2 ** 32 values neither can overflow, whatever the values are.
 LIMB_BITS = 31
-# Keys this close together are counted in an array with a place for each possible key: faster than sorting.
+# Keys this dense are counted in an array with a place for each possible key: faster than sorting.
 DENSE, DENSE_MIN = 8, 1_024
 
 

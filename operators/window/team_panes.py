@@ -1,7 +1,7 @@
-"""The open panes of one shard where several policies share a worker: those of each policy by themselves.
+"""The open panes of one shard where several policies share a worker: each policy has its own.
 
-Time is one for all. The panes of a policy begin with the first that comes of it, and go on from there as if they had
-been there before: `idle` has seen all that a shard sees to which nothing ever came, and new ones begin as its copy.
+All share one time. The panes of a policy begin with its first item, and go on from there as if they had always been
+there: `idle` takes what a policy without any items would see, and new ones begin as its copy.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,16 +27,16 @@ T = TypeVar("T")
 
 
 class TeamItem(NamedTuple, Generic[T]):
-    """Something of one policy on its way from step to step: the number of the policy, and what it is."""
+    """An item of one policy on its way from step to step, with the number of the policy."""
 
     team: int
     item: T
 
 
 class SavedTeamPanes(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of a shard's panes by the name of each policy, and those to which nothing ever came.
+    """The state of a shard's panes by name of each policy, and `idle`, of panes to which nothing ever came.
 
-    `shapes` says of each policy what it was that said which counts are kept.
+    `shapes` has, by policy, the shape of the counts that are kept.
     """
 
     idle: SavedPanes
@@ -45,9 +45,9 @@ class SavedTeamPanes(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def as_first_of_several(alone: SavedPanes, shape: str, pane_ms: int) -> SavedTeamPanes:
-    """Return what was saved of a policy that was alone as that of the first of several, which is kept as "".
+    """Return what a policy saved while it was alone as state of the first of several, which is kept as "".
 
-    What nothing ever came to has seen what it saw. `pane_ms` is how long its panes are.
+    `idle` has seen what that policy has seen. `pane_ms` is the length of its panes.
     """
     watermark = alone.watermark
     if watermark is not None:
@@ -108,7 +108,7 @@ class TeamPanes:
 
     def push(self, item: ShardInput) -> list[TeamItem[PaneItem]]:
         """Take one input and return what it closes, each with its policy, in the order of policies and panes."""
-        self._idle.go_over()  # Before others begin as its copy.
+        self._idle.go_over()  # First, as others may begin as its copy.
         if self._moved is not None:
             self._take_moved(self._moved, item.shard)
             self._moved = None
@@ -134,18 +134,18 @@ class TeamPanes:
         ]
 
     def _take_moved(self, moved: Moved, shard: int) -> None:
-        """Let each policy have the commands of the models that are its now."""
+        """Give each policy the waiting commands of the models it has now."""
         low = NEVER if self._idle.watermark is None else self._idle.watermark.low_ms
         for number, policy in enumerate(self.policy.teams):
             if number not in self.teams and (policy.team, shard) in moved:
                 self.teams[number] = self._begun(number)
             if number in self.teams:
                 panes = self.teams[number]
-                now = max(low, panes.policy.pane_ms)  # Nothing wakes panes of before the first one.
+                now = max(low, panes.policy.pane_ms)  # Nothing wakes pane 0 or earlier ones.
                 take_moved(panes.commands, self.policy, (policy.team, shard), moved, now, panes.policy.pane_ms)
 
     def _begun(self, team: int) -> PanesOfAnyLength:
-        """Return the panes of a policy that nothing has come of: they know what those know to which nothing came."""
+        """Return new panes for a policy without any so far, as a copy of the idle ones."""
         new, idle = PanesOfAnyLength(self.policy.teams[team]), self._idle
         new.shard = idle.shard
         if idle.watermark is not None:
@@ -157,7 +157,7 @@ class TeamPanes:
     def _commands(
         self, coming: Sequence[tuple[int, Coming]]
     ) -> tuple[list[tuple[int, Coming]], dict[int, list[tuple[int, Coming]]]]:
-        """Return the commands that are for all models, and by policy those that are for one."""
+        """Return the commands for all models, and by policy those for one model."""
         of_all: list[tuple[int, Coming]] = []
         by_team: dict[int, list[tuple[int, Coming]]] = {}
         for closing, each in coming:
@@ -166,13 +166,13 @@ class TeamPanes:
                 continue
             model = model_of(each)
             team = team_for(self._claims, model)
-            if isinstance(each, Refusal) and self._claims.of(model) == NOBODY:  # It is reported all the same.
+            if isinstance(each, Refusal) and self._claims.of(model) == NOBODY:  # A refusal is reported even so.
                 each = msgspec.structs.replace(each, model="")  # noqa: PLW2901
             by_team.setdefault(team, []).append((closing, each))
         return of_all, by_team
 
     def _of_all(self, coming: Sequence[tuple[int, Coming]], team: int) -> list[tuple[int, Coming]]:
-        """Return those of the commands for all models that are for these, reported once for all policies."""
+        """Return the commands for all models that concern this policy; only the first policy reports them."""
         return [
             (closing, each if team == self._claims.first else _silent(each))
             for closing, each in coming
@@ -180,7 +180,7 @@ class TeamPanes:
         ]
 
     def _concerns(self, each: Coming, team: int) -> bool:
-        """Tell whether a policy has the rule that a command for all models names, or none has it."""
+        """Tell whether a policy has the rule that a command for all models names, or no policy has it."""
         rule = each.command.rule if isinstance(each, Sent) and isinstance(each.command, Silence | Unsilence) else None
         having = [
             number for number, policy in enumerate(self.policy.teams) if any(r.name == rule for r in policy.rules)

@@ -1,4 +1,4 @@
-"""Partials of a pane added up, at no cost where there is but one, as in nearly all panes of a log with few events."""
+"""Partials of a pane added up; free where there is only one, as in nearly all panes of a log with few events."""
 
 from collections.abc import Sequence
 
@@ -12,7 +12,7 @@ from operators.window.partial import OTHER, Partial, keep_first
 
 
 def together(parts: Sequence[Partial]) -> Partial:
-    """Return what `merge` does: of one partial in which there is nothing to be added up or put in order, itself."""
+    """Return what `merge` does: a single partial with nothing to be added up or put in order is returned as it is."""
     if len(parts) > 1 or not _is_merged(parts[0]):
         return merge(parts)
     (part,) = parts
@@ -22,7 +22,7 @@ def together(parts: Sequence[Partial]) -> Partial:
 
 
 def _is_merged(part: Partial) -> bool:
-    """Tell whether rows, series and sparse counts stand as merging would leave them, without chains to be merged."""
+    """Tell whether rows, series and sparse counts are as merging would leave them, and there are no chains to merge."""
     series = part.series
     if part.chains is not None or not part.rows or not isinstance(series, NumberedSeries):
         return False
@@ -38,7 +38,7 @@ def _is_merged(part: Partial) -> bool:
 
 
 def _is_ordered(part: Partial, series: NumberedSeries) -> bool:
-    """Tell whether each series is there once and has a row, and rows are in order."""
+    """Tell whether each series occurs once and has a row, and rows are in order."""
     return (
         len(set(series.rows.tolist())) == len(series)
         and bool(np.bincount(part.which, minlength=len(series)).all())

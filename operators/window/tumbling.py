@@ -1,6 +1,4 @@
-"""Tumbling windows, each of one hop, which ends it: nothing runs on, so that those that end soon after each other are
-counted at once.
-"""
+"""Tumbling windows, each of one hop: nothing is carried over, and those that end close together count at once."""
 
 from collections.abc import Sequence
 from itertools import pairwise
@@ -25,7 +23,7 @@ from operators.window.sliding import WindowCounts, bounds_in, within
 
 
 class _Values(NamedTuple):
-    """What is worked out of the rows that are looked at, as in `WindowCounts`."""
+    """The values of the rows that are looked at, as in `WindowCounts`."""
 
     extremes: Floats
     quantiles: Floats
@@ -33,7 +31,7 @@ class _Values(NamedTuple):
 
 
 class TumblingWindow:
-    """Counts the windows of one length; keeps nothing but the pages of its histograms, to be used again."""
+    """Counts the windows of one length; keeps only the pages of its histograms, for reuse."""
 
     def __init__(self, window: Window, policy: Policy) -> None:
         self.window = window
@@ -44,12 +42,12 @@ class TumblingWindow:
         self.held: list[Ints] = []  # Slots of the hops that were counted last.
 
     def renumber(self, new_slot: Ints, _kept: Ints) -> None:
-        """Go over to other slots: `new_slot` (old slots,) says which."""
+        """Renumber the slots: `new_slot` (old slots,) maps old slots to new ones."""
         self.held = [new_slot[slots] for slots in self.held]
         self.histograms = PagedHistograms(self.histograms.measures)
 
     def counts(self, hop: TakenHop, slots: SeriesIndex, quantiles: Sequence[float]) -> WindowCounts | None:
-        """Return the window that a hop is, None without events; all rolled up with it are counted at once."""
+        """Return the window of a hop, None without events; all hops rolled up with it are counted at once."""
         rolled = hop.rolled
         if rolled is None:
             return None
@@ -95,7 +93,7 @@ class TumblingWindow:
         return (hop.number + 1) * self.window.size_ms
 
     def _stored(self, rolled: RolledHops, held: Ints, grains: Ints) -> Flags:
-        """Return which of the rows of hops that are held are stored."""
+        """Return which of the `held` rows of the hops are stored."""
         of, reports = rolled.of[held], [self._looked_at.reports(self._end_ms(hop)) for hop in rolled.ended]
         stored = np.array([hop.whole for hop in rolled.ended])[of]
         for made in set(reports):
@@ -105,7 +103,7 @@ class TumblingWindow:
     def _values(
         self, rolled: RolledHops, held: Ints, looked_at: Ints, of_rules: Ints, quantiles: Sequence[float]
     ) -> _Values:
-        """Return what is worked out of the rows that are looked at; `held` are the rows of hops that these are of."""
+        """Return the values of the rows that are looked at; `held` are the rows of hops in question."""
         counts, rows = rolled.hop.counts, held[looked_at]
         extremes = np.full((len(held), *rolled.hop.extremes.shape[1:]), -np.inf)
         extremes[looked_at] = rolled.hop.extremes[rows]
@@ -119,9 +117,9 @@ class TumblingWindow:
         return _Values(extremes, values, bounds_in(len(held), of_rules, all_bounds(self._rules, self._policy, sums)))
 
     def _histograms(self, rolled: RolledHops, rows: Ints) -> tuple[PagedHistograms, Ints]:
-        """Return histograms of these rows of hops, which rise, and the places (W,) that rows have in them.
+        """Return histograms of these rising rows of hops, and the places (W,) of the rows in them.
 
-        What no rule judges is most of it. Those of a hop alone are where its slots are: pages that there are fit most.
+        Rows that no rule judges are left out: they are most. A single hop keeps its slots, so that pages are reused.
         """
         counts: HopCounts = rolled.hop.counts
         if len(rolled.edges) == 2:

@@ -1,4 +1,4 @@
-"""Whole numbers as bytes, seven bits in each, the least first: small ones, as most are, take one."""
+"""Whole numbers as bytes of seven bits each, the lowest first: small numbers, as most are, take one byte."""
 
 import numpy as np
 
@@ -9,7 +9,7 @@ LOW = MORE - 1
 
 
 def varints_of(numbers: Ints) -> bytes:
-    """Return numbers, none negative, as bytes; the highest bit of each says that more of its number follow.
+    """Return numbers, none negative, as bytes; the highest bit of a byte says that its number goes on.
 
     >>> varints_of(np.array([1, 127, 128, 0])).hex(" ")
     '01 7f 80 01 00'
@@ -27,7 +27,7 @@ def varints_of(numbers: Ints) -> bytes:
 
 
 def of_varints(data: bytes) -> Ints:
-    """Return the numbers whose bytes these are.
+    """Return the numbers that `varints_of` wrote as these bytes.
 
     >>> of_varints(bytes.fromhex("01 7f 80 01 00")).tolist()
     [1, 127, 128, 0]

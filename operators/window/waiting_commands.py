@@ -9,16 +9,16 @@ from operators.wire.commands import SILENCE_MS_MAX, AnyCommand, Command, Silence
 from operators.wire.control import Notice, Refusal
 from operators.wire.events import ms_of
 
-REMEMBERED_MS = SILENCE_MS_MAX  # At least so old a command is still obeyed; what is older is refused.
-NOTICES = ("refused", "late", "behind")  # In the order in which those of one number are told.
-UNCLAIMED = "unclaimed"  # Why a command is refused whose model no policy file takes.
-TOO_LATE = "too_late"  # Why one is refused that is older than what is remembered.
-OVER = "over"  # Why a silence is refused that has ended before it could begin.
-OBEYED_MAX = 10_000  # Ids remembered of one shard: more commands than people and pipelines give its models in a week.
+REMEMBERED_MS = SILENCE_MS_MAX  # A command at least up to this age is obeyed; an older one is refused.
+NOTICES = ("refused", "late", "behind")  # In the order in which notices of one number are reported.
+UNCLAIMED = "unclaimed"  # The reason for refusing a command whose model no policy file takes.
+TOO_LATE = "too_late"  # The reason for refusing a command that is older than what is remembered.
+OVER = "over"  # The reason for refusing a silence that ended before it could begin.
+OBEYED_MAX = 10_000  # Ids remembered per shard: more than people and pipelines send to its models in a week.
 
 
 class Sent(msgspec.Struct, frozen=True, kw_only=True):
-    """A command as one shard gets it, and where it stood; `reports`: this shard is the one to report its refusal."""
+    """A command as one shard gets it, and its place in the log; `reports`: this shard is to report its refusal."""
 
     command: AnyCommand
     source: str = ""
@@ -38,39 +38,39 @@ class Sent(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AtStart(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of a model because the worker was started under other policy files."""
+    """A change for a model because the worker was started under other policy files."""
 
     model: str
 
 
 class Unwatched(AtStart, frozen=True, kw_only=True):
-    """No policy file takes it any more: what is open of it is over."""
+    """No policy file takes the model any more: all that is open for it ends."""
 
 
 class TakenIn(AtStart, frozen=True, kw_only=True):
-    """A file takes it that had it not before: it goes on there, though nothing may come of it."""
+    """Another file takes the model now: it goes on there, even if no more events of it come."""
 
 
 Coming = Sent | Refusal | Notice | Unwatched | TakenIn
-Due = AnyCommand | Refusal | Notice | Unwatched | TakenIn  # What takes effect with a pane.
+Due = AnyCommand | Refusal | Notice | Unwatched | TakenIn  # Takes effect with a pane.
 
 
 def without_start(due: Sequence[Due]) -> list[Due]:
-    """Leave out what the worker's start alone says: nobody asked for it."""
+    """Leave out what comes from the worker's start alone: nobody asked for it."""
     return [each for each in due if not isinstance(each, AtStart)]
 
 
 class Obeyed(msgspec.Struct, kw_only=True):
-    """What tells apart the commands taken, and the time of each; up to time `floor` some were forgotten. Unix ms.
+    """The names of the commands taken, and the time of each; up to time `floor` some were forgotten. Unix ms.
 
-    An id is one of a key and a model: nobody's ids use up those of others. Older stores have the id alone.
+    An id belongs to a key and a model, so senders cannot use up each other's ids. Older stores have the id alone.
     """
 
     ids: dict[str, int] = {}
     floor: int = NEVER
 
     def fault_of(self, command: Command, oldest_ms: int) -> tuple[str, str] | None:
-        """Note a command. Return why it is not obeyed, as (reason, detail): it may have been before."""
+        """Note a command. Return why it is not obeyed, as (reason, detail); None if it is."""
         time, name = ms_of(command.ts), _name_of(command)
         if name in self.ids or command.id in self.ids:
             return "repeated", f"command {command.id} was taken before"
@@ -83,7 +83,7 @@ class Obeyed(msgspec.Struct, kw_only=True):
 
     @property
     def of_all(self) -> "Obeyed":
-        """Return those of the commands that are about all models, which each file and shard obeys for itself."""
+        """The commands about all models, which each file and shard obeys for itself."""
         return Obeyed(ids={name: time for name, time in self.ids.items() if not model_named(name)}, floor=self.floor)
 
     def forget_before(self, oldest_ms: int) -> None:
@@ -97,8 +97,8 @@ class Obeyed(msgspec.Struct, kw_only=True):
 class Waiting:
     """Commands, refusals and notices for a shard, each with its pane, and the ids of those obeyed; all of it is saved.
 
-    Of two commands with one id, of one key and model, the first is obeyed, by pane, time and place: a copy in any
-    partition has no effect.
+    Of two commands with the same id, key and model the first by pane, time and place is obeyed: a copy in any partition
+    has no effect.
     """
 
     def __init__(self, coming: Iterable[tuple[int, Coming]] = (), obeyed: Obeyed | None = None) -> None:
@@ -106,10 +106,11 @@ class Waiting:
         self.obeyed = obeyed or Obeyed()
 
     def panes(self, closed: int, others: Iterable[int] = ()) -> set[int]:
-        """Return the panes that commands wait for; one whose pane has closed already waits for the next to close.
+        """Return the panes that commands wait for; a command whose pane has closed waits for the next to close.
 
-        Before any pane has closed: those of commands that wake a shard, and of all after the first pane to close, be it
-        one of these or of the `others`, which close for another reason. So it does not matter how much is read at once.
+        Before any pane has closed, these are the panes of commands that wake a shard, and all panes after the first one
+        to close, be it of such a command or of the `others`, which close for another reason. So it does not matter how
+        much is read at once.
         """
         if closed != NEVER:
             return {max(closing, closed + 1) for closing, _ in self.waiting}
@@ -123,9 +124,9 @@ class Waiting:
         return any(_wakes(coming) and closing <= 0 for closing, coming in self.waiting)
 
     def take(self, pane: int, pane_ms: int, horizon_ms: int) -> tuple[Due, ...]:
-        """Take out what takes effect with this pane, in an order that depends on their contents and places alone.
+        """Remove and return what takes effect with this pane, in an order that depends on contents and places alone.
 
-        What is older than `horizon_ms` and `REMEMBERED_MS` is refused: its id may be forgotten.
+        Commands older than both `horizon_ms` and `REMEMBERED_MS` are refused: their ids may be forgotten.
         """
         due = sorted((coming for closing, coming in self.waiting if closing <= pane), key=_order_of)
         if not due:
@@ -147,7 +148,7 @@ class Waiting:
             fault = _over(sent.command, now) or fault
         of_all = isinstance(sent.command, Silence | Unsilence) and sent.command.model is None
         if fault is None and of_all and sent.reports:
-            # All shards get it; the one that reports gets it for the model "", and answers if it ends or mutes nothing.
+            # All shards get it; the one that reports gets it for model "", and answers where it ends or mutes nothing.
             return msgspec.structs.replace(sent.command, model="")
         if fault is None:
             return sent.command
@@ -155,7 +156,7 @@ class Waiting:
 
 
 def _over(command: Command, now: int) -> tuple[str, str] | None:
-    """Return why a silence is not obeyed that ended before it takes effect, at `now`, Unix ms."""
+    """Return why a silence that ended before it takes effect, at `now` [Unix ms], is not obeyed; None if it is."""
     if not isinstance(command, Silence) or (late := now - ms_of(command.until)) < 0:
         return None
     return OVER, f"command {command.id} is a silence that ended {late} ms before it could begin"
@@ -167,22 +168,22 @@ def _name_of(command: Command) -> str:
 
 
 def model_named(name: str) -> str | None:
-    """Return the model of a command that was obeyed, by its name there; None where it is the id alone."""
+    """Return the model in the name of an obeyed command; None where the name is the id alone."""
     model, separator, _ = name.partition("\0")
     return model if separator else None
 
 
 def _wakes(coming: Coming) -> bool:
     if isinstance(coming, Notice):
-        return coming.severity is not None  # That all is well is heard with the next pane, if there ever is one.
+        return coming.severity is not None  # Good news waits for the next pane, if there ever is one.
     if isinstance(coming, Refusal | AtStart):
         return True
-    # A silence of all models, or its end, goes to all shards, also to those without any: it wakes the one that answers.
+    # A silence of all models, or its end, goes to all shards, even those without models: it wakes the one that answers.
     return coming.reports
 
 
 def _order_of(coming: Coming) -> tuple[int, str, str, int, int]:
-    """Commands by time and id, and after them refusals and notices; by where they stood."""
+    """Order commands by time, id and place, and after them refusals and notices by place."""
     if isinstance(coming, AtStart):
         return NEVER, coming.model, "", 0, 0
     if isinstance(coming, Refusal | Notice):

@@ -1,7 +1,7 @@
-"""Watched fields of counts that were saved while a policy watched others: each moves to its present place.
+"""Watched fields of counts saved while a policy watched other fields: each moves to its present place.
 
-What is counted of a field under a model and a profile is the same whatever else is watched. A field that is new has
-nothing in what was saved; what the first panes have of it before their shard counted it in full is left out.
+The counts of a field under a model and a profile do not depend on what else is watched. A new field has no saved
+counts; what the first panes have of it before their shard counted it in full is left out.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,23 +16,23 @@ from operators.arrays import Ints
 from operators.policy.monitors import Watched, WatchedColumn
 from operators.window.partial import Partial, feature_rows
 
-NEW = -1  # Stands for the place of what was not there.
+NEW = -1  # Stands for the place of a field or bin that did not exist.
 
 
 class Moves(NamedTuple):
-    """Where watched fields were: `fields` (F,) by field, `bins` (W,) by bin of the layout of all; NEW of new ones."""
+    """The former places of watched fields: `fields` (F,) by field, `bins` (W,) by bin of the whole layout; or NEW."""
 
     fields: Ints
     bins: Ints
 
     @property
     def to(self) -> dict[int, int]:
-        """By field as it was, which it is now."""
+        """The present number of each field, by its former one."""
         return {was: at for at, was in enumerate(self.fields.tolist()) if was != NEW}
 
 
 def moves(before: Sequence[WatchedColumn], now: Sequence[WatchedColumn]) -> Moves:
-    """Return where the present fields were.
+    """Return the former places of the present fields.
 
     >>> age, amount = (WatchedColumn(name, None, "p", 2) for name in ("features.age", "features.amount"))
     >>> [each.tolist() for each in moves([age], [amount, age])]
@@ -83,7 +83,7 @@ def rewatched(part: Partial, before: Sequence[WatchedColumn], now: Sequence[Watc
 
 
 def watched_from(part: Partial, watched: Sequence[Watched], begins: Mapping[int, int]) -> Partial:
-    """Return a partial without what it has of watched fields in panes before these began."""
+    """Return a partial without the counts of watched fields in panes before these began."""
     for pane in sorted(set(begins.values())):
         early = part.pane < pane
         if not early.any():

@@ -1,9 +1,9 @@
-"""Counts that were saved under a policy with other SLIs, measures, slice dimensions or watched fields, as they go on.
+"""Counts saved under a policy with other SLIs, measures, slice dimensions or watched fields, fitted to the present one.
 
-SLIs and measures that were not there yet are empty columns at the end. Slice dimensions that are gone are added up
-over; of what is new a series has no value (`watched_columns.py` has watched fields).
+New SLIs and measures become empty columns at the end. Slice dimensions that are gone are added up over; for new ones a
+series has no value. Watched fields are in `watched_columns.py`.
 
-What a pane holds of them before their shard counted them in full is left out: they begin with a pane of their own.
+Counts of a new column in panes before its shard counted it in full are left out: each column has a first pane.
 """
 
 from collections.abc import Collection, Mapping, Sequence
@@ -28,16 +28,16 @@ from operators.window.watermark import END
 
 T = TypeVar("T")
 NOT_MEANT = 3  # The class of an event in a chain that an SLI is not about (`operators/ingest/slis/kind.py`).
-Begins = Mapping[int, int]  # By number of an SLI or measure the first pane that has it in full.
+Begins = Mapping[int, int]  # By number of an SLI, measure or dimension: the first pane that has it in full.
 
 
 def widened(part: Partial, policy: Policy, had: CountColumns | None = None) -> Partial:
-    """Return a partial with a column for each SLI and measure of the policy; those not counted by it are empty.
+    """Return a partial with a column for each SLI and measure of the policy; columns it lacked are empty.
 
-    Its series have a value for each dimension of the policy. `had` says what it has columns for; None: all of these.
+    Its series get a value for each dimension of the policy. `had` are the columns of `part`; None: those of the policy.
     """
     dimensions = policy.dimensions if had is None else had.dimensions
-    if any(len(name.values) < len(dimensions) for name in part.series):  # Held since before the last of them.
+    if any(len(name.values) < len(dimensions) for name in part.series):  # Held since before the last of the dimensions.
         part = msgspec.structs.replace(part, series=[unsliced(name, (), len(dimensions)) for name in part.series])
     if had is not None:
         part = rewatched(resliced(part, had.dimensions, policy.dimensions), had.watched, policy.columns.watched)
@@ -63,7 +63,7 @@ def widened(part: Partial, policy: Policy, had: CountColumns | None = None) -> P
 
 
 def resliced(part: Partial, before: Sequence[str], now: Sequence[str]) -> Partial:
-    """Return a partial whose series had other dimensions with the present ones, added up over those that are gone."""
+    """Return a partial with series of the present dimensions, added up over dimensions that are gone."""
     if tuple(before) == tuple(now):
         return part
     places = dimension_places(before, now)
@@ -76,7 +76,7 @@ def resliced(part: Partial, before: Sequence[str], now: Sequence[str]) -> Partia
 
 
 def dimension_places(before: Sequence[str], now: Sequence[str]) -> list[int | None]:
-    """Return where each present slice dimension stood, None where it is new.
+    """Return the former place of each present slice dimension, None where it is new.
 
     >>> dimension_places(["region", "segment"], ["segment", "team"])
     [1, None]
@@ -85,14 +85,14 @@ def dimension_places(before: Sequence[str], now: Sequence[str]) -> list[int | No
 
 
 def replaced(sample: Sample, places: Sequence[int | None]) -> Sample:
-    """Return a request with the slice that it is of by the present dimensions."""
+    """Return a request with its slice by the present dimensions."""
     known = len(sample.values)
     values = ["" if place is None or place >= known else sample.values[place] for place in places]
     return sample._replace(values=tuple(values)) if known else sample
 
 
 def placed(name: LeafSeries, places: Sequence[int | None]) -> LeafSeries:
-    """Return a series with the values that it has at these places, UNSLICED where there is none.
+    """Return a series with its values at these places, UNSLICED where a place is None.
 
     >>> [value == UNSLICED for value in placed(LeafSeries("m", "v1", ("eu", "pro")), [1, None]).values]
     [False, True]
@@ -102,7 +102,7 @@ def placed(name: LeafSeries, places: Sequence[int | None]) -> LeafSeries:
 
 
 def unsliced(name: LeafSeries, by: Collection[int], dimensions: int) -> LeafSeries:
-    """Return a series as it is known before there were the last of so many dimensions, and those numbered `by`.
+    """Return a series with so many `dimensions`, UNSLICED in those numbered `by` and in those it lacks at the end.
 
     >>> [value == UNSLICED for value in unsliced(LeafSeries("m", "v1", ("eu", "pro")), [1], 3).values]
     [False, True, True]
@@ -114,14 +114,14 @@ def unsliced(name: LeafSeries, by: Collection[int], dimensions: int) -> LeafSeri
 
 
 def begins_of(saved: Mapping[int, int], before: Sequence[T], now: Sequence[T], first: int) -> dict[int, int]:
-    """Return by number of now the first panes of what began later, where others were numbered `before`."""
+    """Return, by present number, the first panes of columns that began later; `saved` has those by former number."""
     known = {each: saved[number] for number, each in enumerate(before) if number in saved}
     new = {each: first for each in now if each not in before}
     return {number: begin for number, each in enumerate(now) if (begin := (known | new).get(each)) is not None}
 
 
 def before_begin(part: Partial, pane: int, sliced: Begins) -> Partial:
-    """Return a partial of a pane as it is known before the slice dimensions began that begin later."""
+    """Return a partial of a pane without the slice dimensions that begin later."""
     later = [dimension for dimension, first in sliced.items() if pane < first]
     if not later:
         return part
@@ -129,7 +129,7 @@ def before_begin(part: Partial, pane: int, sliced: Begins) -> Partial:
 
 
 def from_begin(part: Partial, slis: Begins, measures: Begins) -> Partial:
-    """Return a partial without what it has of SLIs and measures in panes before these began."""
+    """Return a partial without the counts of SLIs and measures in panes before these began."""
     for sli, pane in slis.items():
         if (early := part.pane < pane).any():
             counts, ages = part.slis.copy(), part.ages
@@ -150,7 +150,7 @@ def from_begin(part: Partial, slis: Begins, measures: Begins) -> Partial:
 
 
 def _moved(counts: Ints, before: int, after: int) -> Ints:
-    """Return sparse counts (K, 2) whose rows are as far apart as `after` says."""
+    """Return sparse counts (K, 2) with the keys of their rows `after` apart instead of `before`."""
     if not len(counts) or not before:
         return counts
     row, place = np.divmod(counts[:, 0], before)

@@ -1,7 +1,7 @@
-"""All windows of one shard, moved on pane by pane: closed panes go in, the windows that ended come out.
+"""All windows of one shard, advanced pane by pane: closed panes go in, the windows that ended come out.
 
-Only panes move time on, so what comes out is a function of the closed panes alone. A window is yielded when
-events lie in it; once it has slid past its last events it is empty, and silent.
+Only panes advance time, so the output is a function of the closed panes alone. A window is yielded while there are
+events in it; once it has slid past the last of them it is not.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -29,8 +29,8 @@ from operators.window.watermark import NEVER
 class PaneWithWindows(msgspec.Struct, frozen=True, kw_only=True):
     """A closed pane, and the windows that ended with it or in the quiet panes before it.
 
-    `stored` are the panes of the store that ended likewise, of `policy.stored_ms` each, by number; `left` those of
-    another length that are stored as they are.
+    `stored` are the panes of the store that ended likewise, each `policy.stored_ms` long; `left` are panes of another
+    length, to be stored as they are.
     """
 
     closed: Closed
@@ -39,11 +39,11 @@ class PaneWithWindows(msgspec.Struct, frozen=True, kw_only=True):
     left: Sequence[Leftover] = ()
 
 
-SLOTS_MIN = 1_000  # Fewer slots than this are not worth making anew.
+SLOTS_MIN = 1_000  # With fewer slots than this it is not worth freeing any.
 
 
 class _Step(NamedTuple):
-    """Hops of so many `panes`, and the windows that move by such, of which these are `running` on."""
+    """Hops of `panes` panes, and the windows that move by them; of these, `running` are the sliding ones."""
 
     panes: int
     hops: Hops
@@ -52,21 +52,21 @@ class _Step(NamedTuple):
 
     @classmethod
     def of(cls, panes: int, windows: Sequence[RunningWindow | TumblingWindow], together: Together) -> "_Step":
-        """Return how they begin."""
+        """Return a step at its beginning."""
         running = [each for each in windows if isinstance(each, RunningWindow)]
         return cls(panes, Hops(panes, together, roll_up=bool(windows)), windows, running)
 
     @property
     def slides(self) -> bool:
-        """Whether something is in a window, which it will leave."""
-        for running in self.running:  # noqa: SIM110  # Of each step of quiet time; a generator costs more.
+        """Whether a sliding window has contents that will leave it."""
+        for running in self.running:  # noqa: SIM110  # Asked at each step of quiet time; a generator costs more.
             if running.ring:
                 return True
         return False
 
 
 class Windows:
-    """State: one running window per window of the policy, with its ring; panes of the hops not yet ended."""
+    """State: a window for each one in the policy, with its ring, and the panes of hops that have not ended."""
 
     def __init__(self, policy: Policy, quantiles: Sequence[float]) -> None:
         self.policy = policy
@@ -80,14 +80,14 @@ class Windows:
         for window in policy.windows:
             kind = TumblingWindow if window.kind == "tumbling" else RunningWindow
             windows.setdefault(window.every_ms // policy.pane_ms, []).append(kind(window, policy))
-        windows.setdefault(self._stored_panes, [])  # A pane of the store is a hop, whether windows have such or not.
+        windows.setdefault(self._stored_panes, [])  # A pane of the store is a hop, even if no window uses it.
         self.steps = [_Step.of(panes, some, self._together) for panes, some in windows.items()]
-        self.unstored = NEVER  # Number of the first pane that is not in a pane of the store that ended.
-        self.pane = NEVER  # Number of the last pane taken.
-        self._silent = False  # While rebuilding, windows are moved but not counted: that is most of the cost.
+        self.unstored = NEVER  # The number of the first pane not in a pane of the store that ended.
+        self.pane = NEVER  # The number of the last pane taken.
+        self._silent = False  # While rebuilding, windows are moved on but not counted, which would be most of the cost.
 
     def numbered(self, closed: Closed) -> Closed:
-        """Return a closed pane with its finest series numbered, for all that add them up."""
+        """Return a closed pane with its finest series numbered, for all code that adds them up."""
         return self.numbered_all((closed,))[0]
 
     def numbered_all(self, closed: Sequence[Closed]) -> list[Closed]:
@@ -111,8 +111,8 @@ class Windows:
     def push_all(self, closed: Sequence[Closed]) -> Iterator[list[WindowCounts]]:
         """Take closed panes; yield for each the windows that end with it, or in the quiet panes before it.
 
-        Panes come in order. At the end of the files every hop that holds the last pane ends too, and all rows of what
-        ends with it are stored.
+        Panes come in order. At the end of the files every hop that holds the last pane ends too, and all rows of the
+        windows that end with it are stored.
         """
         for step in self.steps:
             step.hops.push(closed)
@@ -128,7 +128,7 @@ class Windows:
             self._make_room()
 
     def take_stored(self) -> tuple[Partial, ...]:
-        """Return the panes of the store that have ended since this was asked last."""
+        """Return the panes of the store that have ended since the last call."""
         stored, self._stored = tuple(self._stored), []
         return stored
 
@@ -156,12 +156,12 @@ class Windows:
         self.pane = max(self.pane, pane)
 
     def _next_ends(self) -> list[int]:
-        """Return for each step the next pane with which a hop ends that has events, or is in windows that have."""
+        """Return for each step the next pane that ends a hop with events, or a hop of windows with contents."""
         now = self.pane + 1
         return [(now // step.panes + 1) * step.panes - 1 if step.slides else step.hops.next_end for step in self.steps]
 
     def _end_hop(self, step: "_Step", number: int, *, whole: bool = False) -> Iterator[WindowCounts]:
-        for running in step.running:  # First: what is dropped and what comes are large.
+        for running in step.running:  # Dropped first: what leaves and what comes are both large.
             running.drop_before(number + 1 - running.size)
         taken = step.hops.take(number, self.slots)
         if taken is not None:
@@ -178,7 +178,7 @@ class Windows:
                 yield counts
 
     def _take(self, step: "_Step", taken: TakenHop) -> None:
-        """Store a hop that ended, where it is one of the store, and let it into the windows that slide by such."""
+        """Store a hop that ended, if it is a pane of the store, and push it into the windows that slide by it."""
         if step.panes == self._stored_panes:
             self._store(taken)
         if step.running and taken.rolled is not None:
@@ -188,7 +188,7 @@ class Windows:
                 running.push(taken.ended.number, hop, held, self.slots.grain_numbers())
 
     def _together(self, parts: Sequence[Partial], number: int) -> Partial:
-        """Return panes of a hop as one, which has the number of the hop."""
+        """Return the panes of a hop merged into one with the number of the hop."""
         same = [msgspec.structs.replace(part, pane=np.full(part.rows, number)) for part in parts]
         return same[0] if len(same) == 1 else self._numbered(merge(same))
 
@@ -201,7 +201,7 @@ class Windows:
         self.unstored = max(self.unstored, (number + 1) * self._stored_panes)
 
     def _make_room(self) -> None:
-        """Take slots from series that no ring holds, once these are the most: versions come and go."""
+        """Free the slots of series that no ring holds, once they are the majority: versions come and go."""
         every = [window for step in self.steps for window in step.windows]
         held = [slots for window in every for slots in window.held]
         kept = np.unique(np.concatenate([np.zeros(0, np.int64), *held]))
