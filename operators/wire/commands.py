@@ -1,4 +1,4 @@
-"""Commands: what people and deploy pipelines say to rollguard, as JSON objects of a topic keyed by model."""
+"""Commands that people and deploy pipelines send to rollguard: JSON objects of a topic keyed by model."""
 
 from typing import Annotated
 
@@ -7,20 +7,20 @@ from msgspec import Meta
 
 from operators.wire.events import Id, Scalar, Text, Time
 
-SILENCE_MS_MAX = 7 * 86_400_000  # From when it was said: what is muted for longer should be another policy.
+SILENCE_MS_MAX = 7 * 86_400_000  # From the command's time on: what must be muted for longer needs another policy.
 RINGS_MAX = 100
-RING_SLICES_MAX = 16  # Dimensions that one ring names.
-ARMS = ("candidate", "baseline")  # Of whom a release has metadata.
-TARGETS = "targets"  # What metadata calls those of a version: an object of SLIs and shares of good events.
+RING_SLICES_MAX = 16  # Dimensions that one ring may name.
+ARMS = ("candidate", "baseline")  # The versions that a release has metadata of.
+TARGETS = "targets"  # The key in metadata of a version's targets: an object of SLIs and shares of good events.
 Details = dict[Text, dict[Text, Scalar | dict[Text, Scalar | None] | None]]
 RingSlices = Annotated[dict[Text, Text], Meta(max_length=RING_SLICES_MAX)]
 
 
 class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
-    """What people and deploy pipelines say; `id` tells one from another, `by` is who says it.
+    """What people and deploy pipelines send; `id` tells one command from another, `by` is the sender.
 
-    `signature` is the hexadecimal HMAC-SHA256 of the command without it (`operators/wire/signing.py`), made with key
-    `key`.
+    `signature` is the hexadecimal HMAC-SHA256 of the command without its signature (`operators/wire/signing.py`), made
+    with key `key`.
     """
 
     id: Id
@@ -33,10 +33,10 @@ class Command(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
 class Release(Command, frozen=True, kw_only=True, tag="release"):
     """`candidate` begins to serve beside `baseline`; `metadata` of both, by "candidate" and "baseline".
 
-    `targets` in it are what rules hold a version to, such as {"success": 0.97}; once the command is taken they stand in
-    `targets` here, likewise by "candidate" and "baseline", and no longer in `metadata`.
-    `mirrored`: it answers copies of the baseline's requests, and serves nobody, until it is released without that.
-    `rings`: it serves these slices alone, each by the values of its dimensions.
+    A version's `targets` in `metadata` are what rules hold it to, such as {"success": 0.97}; once the command is taken
+    they stand in `targets` here, likewise by "candidate" and "baseline", and no longer in `metadata`.
+    `mirrored`: the candidate answers copies of the baseline's requests, and serves nobody, until it is released without
+    `mirrored`. `rings`: the candidate serves these slices alone, each given by the values of its dimensions.
     """
 
     model: Id
@@ -65,7 +65,7 @@ class Kill(Command, frozen=True, kw_only=True, tag="kill"):
 
 
 class Rollback(Command, frozen=True, kw_only=True, tag="rollback"):
-    """Take `version` out, and send its traffic `to` another one: without, to its baseline or what the policy names."""
+    """Take `version` out, and send its traffic `to` another one; without `to`, to its baseline or the fallback."""
 
     model: Id
     version: Id
@@ -80,7 +80,7 @@ class Pin(Command, frozen=True, kw_only=True, tag="pin"):
 
 
 class Unpin(Command, frozen=True, kw_only=True, tag="unpin"):
-    """Let traffic go to all versions of a model but the withdrawn."""
+    """Let traffic go to all versions of a model but the withdrawn ones."""
 
     model: Id
 
@@ -93,9 +93,9 @@ class Ack(Command, frozen=True, kw_only=True, tag="ack"):
 
 
 class Silence(Command, frozen=True, kw_only=True, tag="silence"):
-    """Mute alerts of a model, of a rule, or of a rule on a model, until then; never a rollback.
+    """Mute alerts of a model, of a rule, or of a rule on a model, until `until`; never a rollback.
 
-    It takes the place of an earlier one of the same model and rule.
+    It replaces an earlier silence of the same model and rule.
     """
 
     until: Time

@@ -1,7 +1,7 @@
-"""The wire types of what rollguard says: control events, and what they hold.
+"""The wire types of control events and their parts.
 
-They are JSON objects of a topic keyed by model. A control event holds all that a reader needs to
-understand why it was sent.
+Control events are JSON objects of a topic keyed by model. Each holds all that a reader needs to understand why it was
+sent.
 """
 
 import sys
@@ -18,19 +18,19 @@ Severity = Literal["page", "ticket", "info"]
 State = Literal["firing", "resolved"]
 if TYPE_CHECKING:
     ControlType = str
-else:  # What is not of a known type is refused where events are read.
+else:  # An event of an unknown type is refused where events are read.
     ControlType = Literal[tuple(EVENT_KINDS)]
 
-VERSIONS_MAX = 100  # Of one model: the newest of those withdrawn, as events and gateways list them.
+VERSIONS_MAX = 100  # Withdrawn versions of one model that events and gateways list: the newest.
 EVENT_BYTES_MAX = 256 << 10  # Of a control event as JSON; brokers take messages of 1 MB unless told otherwise.
-# How far a revision may be beyond the time of its event [Unix ms]: by what is said of a model at one time, and less.
+# A revision is beyond its event's time [Unix ms] by at most the number of a model's events at one time: far fewer.
 REVISIONS_AHEAD_MAX = 1_000_000
 
 
 class Refusal(msgspec.Struct, frozen=True, kw_only=True):
     """A command that was refused, as far as it could be read: an alert for those who run the model.
 
-    `count` are those of one message that were refused for the same reason; this is the first of them.
+    `count` commands of one message were refused for the same reason; this is the first of them.
     """
 
     source: str
@@ -43,11 +43,11 @@ class Refusal(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Notice(msgspec.Struct, frozen=True, kw_only=True):
-    """What people should hear of an input: too much is late, refused or behind, or (`severity` None) is no longer.
+    """A warning about an input: too much of it is late, refused or behind, or (`severity` None) no longer is.
 
-    `bad` of `n` were so, items where late or behind, messages where refused; a share of `share_max` is allowed.
-    `number` orders the notices of a kind and source. `leads`: its events are near the broker's clock, so that nobody
-    waits for partitions that are behind.
+    `bad` of `n` were late or behind (items) or refused (messages); a share of `share_max` is allowed. `number` orders
+    the notices of a kind and source. `leads`: the source's events are near the broker's clock, so that nothing waits
+    for partitions that are behind.
     """
 
     kind: Literal["late", "refused", "behind"]
@@ -63,7 +63,7 @@ class Notice(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True):
-    """What was counted of one version; `ratio` is good / (good + bad), None without either."""
+    """The counts of one version; `ratio` is good / (good + bad), None without either."""
 
     version: str
     good: int
@@ -76,11 +76,11 @@ class Arm(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Maturity(msgspec.Struct, frozen=True, kw_only=True):
-    """How old labels were when both versions were compared: `age_ms` after their requests.
+    """The age of labels, after their requests, at which both versions were compared: `age_ms`.
 
-    The age was `learned` from the baseline's labels, or is the policy's. While it is not `final` more labels may show
-    that they come later still: nothing is promoted on them. `undated` labels did not say when their requests were made,
-    and counted by their own time.
+    The age was `learned` from the baseline's labels, or is the policy's. While it is not `final`, further labels may
+    show that labels come later still: nothing is promoted on them. `undated` labels did not say when their requests
+    were made, and counted by their own time.
     """
 
     age_ms: int
@@ -90,7 +90,7 @@ class Maturity(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ErrorType(msgspec.Struct, frozen=True, kw_only=True):
-    """How requests of a version failed in the last minutes: `n` of its own, and of its baseline where it has one."""
+    """How requests of a version failed in the last minutes: `n` of its own, and its baseline's where it has one."""
 
     name: str
     n: int
@@ -100,7 +100,7 @@ class ErrorType(msgspec.Struct, frozen=True, kw_only=True):
 class Found(msgspec.Struct, frozen=True, kw_only=True):
     """What a monitor found on a field and slice, from `since` [Unix ms] on, in `words`; some `requests` that show it.
 
-    `excess` is how many times its limit it is.
+    `excess` is the score as a multiple of its limit.
     """
 
     monitor: str
@@ -119,12 +119,12 @@ class Evidence(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     ratios (candidate less baseline, at the same mix of slices) of a canary, at level `confidence`; `raw` is the
     difference of all events as they came, `odds_ratio` the factor between the odds of a bad event. `detectable` is
     the smallest difference that could have been seen so far, `decides_in` how many further events of the candidate
-    would decide at the observed one. Of a canary `log_e` is the largest so far of this one, and `p_value` the
-    chance that there is ever so much by chance, in any SLI, measure or slice of the release. `maturity` is that of
-    labels. `since` is when it began, as far as the counts can tell. `requests` are some that show it. Of a canary's
-    `measure` a value of the baseline above `limit` is a bad event. `historical`: the baseline serves no longer, and
-    its counts are those of its last hours; `threshold` is the ratio of bad events that was surely passed.
-    `estimated`: the SLI is estimated from scores, no label says so yet.
+    would decide at the observed difference. For a canary, `log_e` is the largest of its log E-values so far, and
+    `p_value` the probability of ever having so much evidence by chance, in any SLI, measure or slice of the release.
+    `maturity` is that of labels. `since` is when the harm began, as far as the counts can tell; some `requests` show
+    it. For a canary's `measure`, a value above the baseline's `limit` is a bad event. `historical`: the baseline no
+    longer serves, and its counts are those of its last hours; `threshold` is the ratio of bad events that was surely
+    passed. `estimated`: the SLI is estimated from scores, and no label confirms it yet.
     """
 
     sli: str | None = None
@@ -172,26 +172,25 @@ class ControlEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     """What rollguard says. `slices` are worst first; `pin` is the version that traffic must go to, None if any may.
 
     `barred` are all versions of the model that must get no traffic because they were withdrawn, whatever is pinned.
-    `lifts` says that with this event `version` may serve again, and that a pin which the event does not name has ended;
-    an event that does not lift ends neither. None: said by an older worker, of which readers go by type and rule.
-    `weights` are the shares of the traffic that versions must get (`operators/wire/weights.py`): {"v2": 1.0} is all of
-    it, {"v2": 0.05} at most so much. Where there are some, `pin` gets only what others must not have; without, all of
-    it.
+    `lifts` says that from this event on `version` may serve again, and that a pin which the event does not name has
+    ended; an event that does not lift changes neither. None: sent by an older worker, where readers go by type and
+    rule. `weights` are the shares of the traffic that versions must get (`operators/wire/weights.py`): {"v2": 1.0} is
+    all of it, {"v2": 0.05} at most 5 %. With weights, `pin` gets only what others must not have; without, all of it.
 
-    `incident` is what begins and ends: one id for all that is said of a version under release, or of a rule that fires
-    on another, until an event that `closes` it. An `update` tells more of an incident of which people know already, at
-    no higher severity: it is to be read, and to wake nobody.
+    `incident` is one id for all events about a version under release, or about a rule that fires on another version,
+    until an event that `closes` the incident. An `update` adds to an incident that people know of already, at no higher
+    severity: it is to be read, and to wake nobody.
 
-    `sentence` says all of it in words. `error_types` are how the version's requests failed lately, the most frequent
-    first; `requests` ids of a few that are bad; `findings` what monitors found since the release on the candidate
-    alone, the earliest first; `moved` what else is not as it was, or could not be compared. `diff` is by name what is
-    different of baseline and candidate, by the command that released it, else by what their requests say.
+    `sentence` says all of it in words. `error_types` say how the version's requests failed lately, the most frequent
+    first; `requests` are ids of a few bad ones; `findings` are what monitors found since the release on the candidate
+    alone, the earliest first; `moved` is what else has changed, or could not be compared. `diff` has by name what
+    differs between baseline and candidate, by the command that released the candidate, else by their requests.
 
     `revision` grows with each event of a model and is at least its time: a reader that has seen a larger one must not
     act on a smaller one. `slices_more` and `diff_more` count what was left out, as the whole has at most
-    `EVENT_BYTES_MAX`. `onset` is when the harm began, as far as the counts can tell; `detected`, `applied` and
-    `recovered` when it was seen, when the traffic had moved, and when the pinned version was well: each is filled once
-    it is known. Unix ms. `key` is the id of the key that `signature` was made with (`operators/wire/sealing.py`).
+    `EVENT_BYTES_MAX`. `onset` is when the harm began, as far as the counts can tell; `detected` when it was seen,
+    `applied` when the traffic had moved, `recovered` when the pinned version was well: each is filled once it is
+    known. Unix ms. `key` is the id of the key that `signature` was made with (`operators/wire/sealing.py`).
     """
 
     id: str
@@ -233,6 +232,6 @@ class ControlEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
     signature: str = ""
 
     def __post_init__(self) -> None:
-        # msgspec leaves out what is the default itself, not what equals it; an event that came from another process
-        # holds a copy, and would be other bytes under the same id.
+        # msgspec leaves out a default by identity, not equality; an event from another process holds a copy, and would
+        # be other bytes under the same id.
         msgspec.structs.force_setattr(self, "state", sys.intern(self.state))

@@ -1,4 +1,4 @@
-"""The names of judges: each is a model whose calls are events, watched as any other."""
+"""The names of judges: each is a model whose calls are events, watched like any other model's."""
 
 PREFIX = "judge:"
 

@@ -1,7 +1,7 @@
 """The wire types that come in: an event (one inference) and feedback (something learned later about it).
 
 A message value is one JSON object, a JSON array of objects, or newline-delimited objects.
-Limits stand in the types, so that a value outside of them is refused while it is decoded.
+Limits stand in the types, so that a value outside its limits is refused while it is decoded.
 """
 
 from collections.abc import Iterable
@@ -12,8 +12,8 @@ import msgspec
 from msgspec import Meta
 
 TEXT_MAX = 128  # Characters of a name, id or slice value.
-# Sums are kept in whole units of 1e-6, of cost in 1e-9: beyond these one value would overflow 64 bits. Histograms
-# end there too.
+# Sums are kept in whole units of 1e-6, of cost in 1e-9: one value beyond these limits would overflow 64 bits.
+# Histograms end there too.
 NUMBER_MAX = 1e12
 INTEGER_MAX = 10**12
 COST_MAX = 1e9
@@ -21,7 +21,7 @@ TS_MS_MIN = 946_684_800_000  # 2000-01-01. A smaller number is most likely a tim
 TS_MS_MAX = 4_102_444_800_000  # 2100-01-01
 
 NAME_MAX = 512  # Characters of the name of a document, which may be an address.
-REASON_MAX = 2_000  # Characters of why a judge gave a score.
+REASON_MAX = 2_000  # Characters of a judge's reason for a score.
 LIST_MAX = 1_000  # Documents or tool calls of one request.
 
 Id = Annotated[str, Meta(min_length=1, max_length=TEXT_MAX)]
@@ -34,14 +34,14 @@ Count = Annotated[int, Meta(ge=0, le=INTEGER_MAX)]
 Time = Annotated[int, Meta(ge=TS_MS_MIN, le=TS_MS_MAX)] | Annotated[datetime, Meta(tz=True)]
 Slices = dict[Text, Text]
 Scalar = str | Number | bool
-# A list or an object is no value of a feature; it is let through, so that it costs that feature alone and no time.
+# A list or an object is no feature value; it passes decoding, so that it costs only that feature, and no time.
 Feature = str | float | bool | list[Any] | dict[str, Any] | None
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MILLISECOND = timedelta(milliseconds=1)
 ABSENT = msgspec.Raw(b"null")
-REPORTED = "report"  # The sample of what is judged because a user complained: it counts for no version.
-FLOOR = "floor"  # The sample of what is judged for its slice alone, at a larger rate than all others.
-UNFAIR = (REPORTED, FLOOR)  # Samples that are like no version's answers as a whole.
+REPORTED = "report"  # The sample of requests judged because a user complained: it counts for no version.
+FLOOR = "floor"  # The sample of requests judged for their slice alone, at a larger rate than all others.
+UNFAIR = (REPORTED, FLOOR)  # Samples that do not represent a version's answers as a whole.
 UNUSABLE = "__unusable__"  # Stands for an error type, or a flag, that could not be read.
 
 FeedbackKind = Literal["label", "judge", "thumbs", "edit", "abandon", "safety", "report", "kpi"]
@@ -50,19 +50,19 @@ FeedbackKind = Literal["label", "judge", "thumbs", "edit", "abandon", "safety", 
 class Event(msgspec.Struct, gc=False, kw_only=True):
     """One inference. `Raw` fields are only checked to be JSON: this job does not read them.
 
-    (`Raw | None` would refuse everything but null.) What is needed must be right, or the event is refused; of the rest,
-    what cannot be used is left out (`ingest/usable.py`). A boolean among features or metrics is a value: 1 or 0 as a
-    number, `true` or `false` as a category.
+    (`Raw | None` would refuse everything but null.) Required fields must be right, or the event is refused; other
+    fields that cannot be used are left out (`ingest/usable.py`). A boolean among features or metrics is a value: 1 or 0
+    as a number, `true` or `false` as a category.
     """
 
     request_id: Id
     ts: Time
     model: Id
     version: Id
-    # Of a retry that was meant: another attempt is another event. Where versions are compared, of the attempts of a
-    # request (from 1 on) the first counts, of a session or a user one event in a pane (`window/chains.py`).
+    # The number of an intended retry, from 1 on: another attempt is another event. Where versions are compared, only
+    # the first attempt of a request counts, and one event in a pane of a session or a user (`window/chains.py`).
     attempt: Count | None = None
-    mirrored: bool | None = None  # A copy of a request, that no user waits for the answer of.
+    mirrored: bool | None = None  # A copy of a request: no user waits for its answer.
     slices: Slices | None = None
     error_type: Text | None = None
     latency_ms: Amount | None = None
@@ -83,11 +83,11 @@ class Event(msgspec.Struct, gc=False, kw_only=True):
     user_id: Text | None = None
     input: msgspec.Raw = ABSENT
     output: msgspec.Raw = ABSENT
-    kind: msgspec.Raw = ABSENT  # No field of an event: what has it may be feedback (`ingest/wrong_topic.py`).
+    kind: msgspec.Raw = ABSENT  # Not an event's field: an item that has it may be feedback (`ingest/wrong_topic.py`).
 
 
 class Retrieved(msgspec.Struct, gc=False, kw_only=True):
-    """A document that was given to the model: its `score` in the search, and where it came from in which version."""
+    """A document that was given to the model: its `score` in the search, its source and that source's version."""
 
     id: Name | None = None
     score: Number | None = None
@@ -104,7 +104,7 @@ class ToolCall(msgspec.Struct, gc=False, kw_only=True):
 
 
 class Request(Event, gc=False, kw_only=True):
-    """An event with all that was told of it: what the request log reads, and the monitor, for its speed, does not.
+    """An event with all its fields: the request log reads them, the monitor, for its speed, does not.
 
     Feature values and embeddings are for the monitor alone.
     """
@@ -123,25 +123,25 @@ class Feedback(msgspec.Struct, gc=False, kw_only=True):
     ts: Time
     kind: FeedbackKind
     value: Scalar | None = None
-    source: Text | None = ""  # None is "", as of all that is optional: many producers write all fields.
-    name: Text | None = ""  # Of the criterion, where one source judges by several; of a KPI, what it is.
-    unit: Text | None = ""  # Of a KPI: EUR, minutes, ...
+    source: Text | None = ""  # None is "", as for all optional fields: many producers write all fields.
+    name: Text | None = ""  # The name of the criterion, where one source judges by several, or of the KPI.
+    unit: Text | None = ""  # The unit of a KPI: EUR, minutes, ...
     sample: Text | None = None  # Why it was judged: "share", FLOOR, REPORTED (`operators/evaluate/sampling.py`).
-    standing: Text | None = None  # Why its judge is not to be believed (`operators/evaluate/golden.py`).
+    standing: Text | None = None  # Why its judge is distrusted (`operators/evaluate/golden.py`).
     reason: Annotated[str, Meta(max_length=REASON_MAX)] | None = None  # Why a judge gave this score, in its words.
     model: Id | None = None
     version: Id | None = None
     slices: Slices | None = None
     request_ts: Time | None = None
-    mirrored: bool | None = False  # Of the answer to a copy of a request.
+    mirrored: bool | None = False  # Feedback on the answer to a copy of a request.
     prediction: str | float | bool | None = None
     score: Number | None = None
-    session_id: Text | None = None  # Of the request, as in its event; the user is who gave the feedback.
+    session_id: Text | None = None  # The request's, as in its event; the user is the one who gave the feedback.
     user_id: Text | None = None
 
 
 def whose(items: Iterable[Event | Feedback]) -> list[str]:
-    """Return whose each item is: its user's, or else its session's; "" where it names neither."""
+    """Return the owner of each item: its user, or else its session; "" where it names neither."""
     return [f"u{each.user_id}" if each.user_id else f"s{each.session_id}" if each.session_id else "" for each in items]
 
 

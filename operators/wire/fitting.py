@@ -1,6 +1,6 @@
-"""Control events fitted to a size that brokers, hooks and readers take, whatever was said to rollguard.
+"""Control events cut to a size that brokers, hooks and readers take, however long rollguard's input was.
 
-A function of the event alone: a topic, a file and a replay get the same bytes. What is left out is counted.
+The result depends on the event alone: a topic, a file and a replay get the same bytes. What is left out is counted.
 """
 
 import msgspec
@@ -21,7 +21,7 @@ Diff = dict[str, tuple[Scalar | None, Scalar | None]]
 
 
 def fitted(event: ControlEvent) -> ControlEvent:
-    """Return the event with its texts cut, and as many of its slices, the first ones, as there is room for.
+    """Return the event with its texts cut, and with as many of its first slices as there is room for.
 
     `slices_more` and `diff_more` say how many were left out.
     """
@@ -50,9 +50,9 @@ def fitted(event: ControlEvent) -> ControlEvent:
 
 
 def slim(release: Release) -> Release:
-    """Return a release with what its metadata says differently of its two versions, long values cut: it is kept.
+    """Return a release as it is kept: with only the metadata that differs between its two versions, long values cut.
 
-    So are their targets, each by itself.
+    The targets of both versions move out of the metadata, and are all kept.
     """
     targets = {arm: dict(each) for arm in ARMS if isinstance(each := release.metadata.get(arm, {}).get(TARGETS), dict)}
     release = msgspec.structs.replace(release, targets=targets)
@@ -66,7 +66,7 @@ def slim(release: Release) -> Release:
 
 
 def details_of(release: Release, arm: str) -> dict[str, Scalar | None]:
-    """Return what metadata says of a version, but for its targets."""
+    """Return the metadata of a version without its targets."""
     return {name: value for name, value in release.metadata.get(arm, {}).items() if not isinstance(value, dict)}
 
 

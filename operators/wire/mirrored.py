@@ -1,7 +1,7 @@
 """Copies of requests (shadow traffic): a version answers them, and nobody gets the answer.
 
-What a version does with copies is counted under a name of its own, so that it is compared with what serves, and never
-counted with the requests of users. Nobody's own version may have such a name (`ingest/reserved.py`).
+A version's answers to copies are counted under a name of their own, so that they are compared with what serves, and
+never counted with the requests of users. No real version may have such a name (`ingest/reserved.py`).
 """
 
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ def original(version: str) -> str:
 
 
 class Mirrors(dict[str, str]):
-    """The names under which the events of versions are counted: of those that match a pattern all are copies."""
+    """The names under which events are counted, by version: all events of a version that fits a pattern are copies."""
 
     def __init__(self, patterns: Sequence[str]) -> None:
         super().__init__()

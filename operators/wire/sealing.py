@@ -1,9 +1,9 @@
-"""Seals of control events: who follows them knows that the worker said them, and believes no revision from the future.
+"""Seals of control events: readers know that the worker sent them, and believe no revision from the future.
 
 An event is signed as commands are (`operators/wire/signing.py`): `key` is the id of the key, and `signature` the
-HMAC-SHA256 of the event without it, the key's id included. Bytes follow from the event and the key alone.
+HMAC-SHA256 of the event without it, the key's id included. The bytes depend on the event and the key alone.
 
-Nothing but this module, `signing.py` and `control.py` is needed by a reader.
+A reader needs only this module, `signing.py` and `control.py`.
 """
 
 import hmac
@@ -21,15 +21,15 @@ from operators.wire.signing import sign, signed_fields
 KEY_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 SECRET_MIN = 16  # Characters.
 PLACEHOLDER = "CHANGE-ME"  # As in infra/kubernetes/secret.example.yaml.
-# How far the time of an event may be beyond the reader's clock: what somebody forges outdates what is said for no
-# longer. Clocks, and the policy's `future_tolerance`, are within it.
+# How far an event's time may be beyond the reader's clock: a forged event outdates real ones for no longer than this.
+# Differences of clocks, and the policy's `future_tolerance`, are within it.
 AHEAD_MS_MAX = 3_600_000
 
 Reason = Literal["no_event", "too_large", "revision_ahead", "time_ahead", "unsigned", "unknown_key", "bad_signature"]
 
 
 class SealingKey(msgspec.Struct, frozen=True):
-    """A secret and the name that events give for it; it is never shown."""
+    """A secret, which is never shown, and the name by which events refer to it."""
 
     id: str
     secret: str
@@ -39,7 +39,7 @@ class SealingKey(msgspec.Struct, frozen=True):
 
 
 class _Head(msgspec.Struct, frozen=True, kw_only=True):
-    """The part of a control event that is looked at: a type that is not known yet has it as well."""
+    """The part of a control event that is checked; events of unknown types have it too."""
 
     id: Text
     revision: Annotated[int, Meta(ge=0)]
@@ -58,7 +58,7 @@ _head = msgspec.json.Decoder(_Head).decode
 
 
 def keys_of(text: str) -> tuple[SealingKey, ...]:
-    """Read "ID:SECRET,ID:SECRET": the first one signs, all are believed. ValueError, which shows no secret.
+    """Read "ID:SECRET,ID:SECRET": the first key signs, all are believed. ValueError, which shows no secret.
 
     >>> keys_of("2026-b:a secret of some length,2026-a:another of some length")
     (Key(id='2026-b'), Key(id='2026-a'))
@@ -88,10 +88,10 @@ def seal(event: ControlEvent, key: SealingKey | None) -> bytes:
 
 
 class Verifier:
-    """Tells which control events to believe. With `keys` only those that one of them signed.
+    """Tells which control events to believe; with `keys` only those signed by one of them.
 
-    Whatever the keys: none of a revision that its own time does not allow, and with a clock, `now_ms`, none of a time
-    far beyond it. So a forged revision outdates what the worker says for an hour or so at most, not for ever.
+    Whatever the keys, it believes no event whose revision its own time does not allow, and with a clock, `now_ms`, none
+    whose time is far beyond the clock. So a forged revision outdates the worker's events for about an hour at most.
     """
 
     def __init__(self, keys: Sequence[SealingKey] = (), now_ms: Callable[[], int] | None = None) -> None:

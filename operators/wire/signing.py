@@ -1,11 +1,11 @@
-"""Signatures of commands: whoever holds the key may say what traffic does, nobody else.
+"""Signatures of commands: only a holder of the key may direct traffic.
 
 signature = hex(HMAC-SHA256(key, canonical)), where canonical is the command without its field `signature`, as JSON in
 UTF-8: keys sorted at every depth, no white space, numbers as they stand. In other programs, for ordinary numbers:
 
     json.dumps(command, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
-A signature says who made the command, not when: ids and times, which it covers, hold against sending one again.
+A signature says who made a command, not when; ids and times, which it covers, protect against replays of a command.
 """
 
 import hashlib
@@ -22,7 +22,7 @@ Reason = Literal["unsigned", "bad_signature"]
 
 
 def sign(command: AnyCommand | Mapping[str, object], key: str) -> str:
-    """Return the signature of a command, whether it has one already or not.
+    """Return the signature of a command; one that it already has is ignored.
 
     >>> sign({"type": "ack", "id": "1", "ts": 1763700000000, "model": "m", "event": "e"}, "a key of some length")[:16]
     '3a15946062b772e9'
@@ -37,7 +37,7 @@ def signed(command: AnyCommand, key: str) -> AnyCommand:
 
 
 def signature_fault(body: bytes, key: str) -> tuple[Reason, str] | None:
-    """Return why a command's own bytes do not prove who sent it, as (reason, detail), or None if they do.
+    """Return why a command's bytes do not prove who sent it, as (reason, detail), or None if they do.
 
     >>> signature_fault(b'{"type": "ack", "id": "1"}', "a key of some length")
     ('unsigned', 'the command has no signature')
@@ -58,10 +58,10 @@ def signature_fault(body: bytes, key: str) -> tuple[Reason, str] | None:
 
 
 def signed_fields(body: bytes) -> dict[str, object]:
-    """Return the fields of a signed object. ValueError where two readers may take it for two things."""
+    """Return the fields of a signed object. ValueError where two readers may read it differently."""
     try:
         fields = msgspec.json.decode(body, type=dict[str, object])
-        # What is signed must be all that a reader can take: of a name given twice, each reader may take another one.
+        # Of a name given twice each reader may take another value, and only one of them would be the signed one.
         json.loads(body, object_pairs_hook=_once)
     except (msgspec.DecodeError, RecursionError) as error:
         raise ValueError(str(error) or "nested too deeply") from error

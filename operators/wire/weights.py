@@ -1,12 +1,12 @@
-"""Target weights, by version, as control events carry them: which share of a model's traffic each must get.
+"""Target weights, as control events carry them: the share of a model's traffic that each version must get.
 
-Whole weights add up to 1: they are all the shares there are, and a version that is not named gets nothing. Other
-weights are caps: each is the most that its version may get, and versions that are not named are free.
+Whole weights add up to 1: they divide all traffic, and a version that is not named gets nothing. Other weights are
+caps: each is the most that its version may get, and versions that are not named have no limit.
 """
 
 from collections.abc import Mapping
 
-PRECISION = 1e-4  # Of a sum of weights: they are written with six digits, and there may be a hundred.
+PRECISION = 1e-4  # Of a sum of weights: each has six digits, and there may be a hundred.
 
 
 def is_whole(weights: Mapping[str, float]) -> bool:
@@ -19,9 +19,9 @@ def is_whole(weights: Mapping[str, float]) -> bool:
 
 
 def capped(weights: Mapping[str, float], caps: Mapping[str, float]) -> dict[str, float]:
-    """Return whole weights with no version above its cap; the others get by their weights what that leaves over.
+    """Return whole weights with no version above its cap; the rest goes to the others in proportion to their weights.
 
-    Where all are capped nobody gets it: what is returned is not whole then.
+    Where all versions are capped nothing takes the rest, and the result is not whole.
 
     >>> capped({"v1": 0.5, "v2": 0.5}, {"v2": 0.05, "v3": 0.0})
     {'v1': 0.95, 'v2': 0.05}

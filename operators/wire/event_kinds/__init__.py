@@ -1,1 +1,1 @@
-"""The types of control events, a file each: what each says, and what it begins and ends."""
+"""The types of control events, a file each: their words, and what they begin and end."""

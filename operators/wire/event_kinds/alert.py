@@ -1,4 +1,4 @@
-"""`alert`: a rule fires on a version, or fires no longer; or rollguard itself has something to say."""
+"""`alert`: a rule fires on a version, or no longer does; or rollguard reports on itself."""
 
 from operators.wire.event_kinds.kind import EventKind
 

@@ -1,7 +1,7 @@
-"""What a type of control event brings: its words, its page, and what it means to those who follow incidents.
+"""What defines a type of control event: its words, its runbook, and what it means for incidents.
 
-A type is one file beside this one, and one line in `registry.py`. Who says it, and when, is a matter of
-`operators/release`; what gateways do, of `gateway/routing_state.py`.
+A type is one file beside this one, and one line in `registry.py`. `operators/release` decides when it is sent,
+`gateway/routing_state.py` what gateways do.
 """
 
 from typing import Literal
@@ -14,12 +14,12 @@ Lasting = Literal["withdrawal", "hold"]
 class EventKind(msgspec.Struct, frozen=True, kw_only=True):
     """A type of control event: `name` stands in its field `type`.
 
-    `says` is its sentence, `over` that of its end, with the words of `operators/release/sentence.py` in braces; without
-    `over` the first is said to be over. `style` is how it is printed. `page` is its runbook, where that is not its
-    rule's. `harm`: it shows how requests fail and what monitors found. `withdraws`: it takes its version out. `notice`:
-    it is told once, and begins nothing.
+    `says` is its sentence, `over` the sentence of its end, with the words of `operators/release/sentence.py` in braces;
+    without `over` the first sentence is said to be over. `style` is how it is printed. `page` is its runbook, where
+    that is not its rule's. `harm`: it shows how requests fail and what monitors found. `withdraws`: it takes its
+    version out. `notice`: it is sent once, and begins nothing.
 
-    `begins` is what it begins of its version, `ends` what of that is over with it.
+    `begins` names what it begins for its version, `ends` what it ends.
     """
 
     name: str

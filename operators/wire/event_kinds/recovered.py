@@ -1,4 +1,4 @@
-"""`recovered`: what a version was taken out for is over."""
+"""`recovered`: the harm that a version was taken out for is over."""
 
 from operators.wire.event_kinds.kind import EventKind
 

@@ -1,4 +1,4 @@
-"""`rollback`: a version is taken out, and its traffic goes to another."""
+"""`rollback`: a version is taken out, and its traffic goes to another one."""
 
 from operators.wire.event_kinds.kind import EventKind
 

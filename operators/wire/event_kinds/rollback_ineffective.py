@@ -1,4 +1,4 @@
-"""`rollback_ineffective`: taking a version out has not helped, or nobody can tell."""
+"""`rollback_ineffective`: taking a version out has not helped, or it is not known whether it has."""
 
 from operators.wire.event_kinds.kind import EventKind
 
