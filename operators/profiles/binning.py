@@ -1,4 +1,4 @@
-"""A column of values to bins of a field: one `searchsorted` for numbers, one dictionary for categories."""
+"""Puts a column of values into the bins of a field: one `searchsorted` for numbers, one dictionary for categories."""
 
 import math
 from array import array
@@ -11,12 +11,12 @@ from operators.arrays import Floats, Ints
 from operators.profiles.profile import Field
 from operators.wire.events import as_text
 
-Value = str | float | None  # Anything else that a feature may hold is no value: it counts as unseen.
+Value = str | float | None  # Anything else in a feature is not a value: it counts as unseen.
 MISSING, TEXT = np.nan, np.inf  # How the column of a number marks a missing value, and text.
 
 
 def numbers_of(values: Sequence[Value]) -> Floats:
-    """Return a column as floats (n,): NaN is missing, +inf is no number (infinity is none on the wire).
+    """Return a column as floats (n,): NaN is missing, +inf is not a number (the wire carries no infinity).
 
     >>> numbers_of([1, None, "7", 2.5, True]).tolist()
     [1.0, nan, inf, 2.5, 1.0]
@@ -60,7 +60,7 @@ def category_bins(categories: Sequence[str], values: Sequence[Value]) -> Ints:
 
 
 def texts_of(values: Sequence[Value]) -> list[str | None]:
-    """Return a column as text, a number in the one form it has as a category; missing, and no value at all, is None."""
+    """Return a column as text, numbers in the one form they have as categories; None: missing, or not a value."""
     return [
         value
         if value is None or isinstance(value, str)
@@ -72,7 +72,7 @@ def texts_of(values: Sequence[Value]) -> list[str | None]:
 
 
 def is_value(value: object) -> bool:
-    """Tell whether this may be the value of a feature, or a missing one: a text, a number or a boolean."""
+    """Tell whether `value` may be the value of a feature, or a missing one: a text, a number or a boolean."""
     return not isinstance(value, (list, dict))
 
 

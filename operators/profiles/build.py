@@ -35,7 +35,7 @@ def build(
 ) -> Profile:
     """Return the profile of columns of equal or different length; None and NaN are missing values.
 
-    `components` are what the column of the residual was made of. `categories` names columns whose numbers are names.
+    `components` are those that the residual's column was made with. `categories` names columns whose numbers are names.
 
     ValueError: fewer than two bins, or a column without any value.
 
@@ -62,7 +62,7 @@ def build(
 
 
 def build_like(columns: Mapping[str, Sequence[Value]], like: Profile) -> Profile:
-    """Return the profile of columns in the bins of another one, field by field; what only one of both has is left out.
+    """Return the profile of columns in the bins of another one, field by field; fields in only one are left out.
 
     >>> like = build({"amount": [1.0, 2.0, 3.0]})
     >>> build_like({"amount": [0.5, 9.0, None], "card": ["visa"]}, like).fields["amount"].counts
@@ -86,10 +86,10 @@ def _like(known: Field, values: Sequence[Value]) -> Field:
 
 
 def number_field(numbers: Floats, bins: int = BINS) -> Field:
-    """Return the field of a column as `numbers_of` gives it."""
+    """Return the field of a column that `numbers_of` returned."""
     finite = np.sort(numbers[np.isfinite(numbers)])
     distinct, counts = np.unique(finite, return_counts=True)
-    # What was always the same has a bin of its own, between what is less and what is more.
+    # A constant gets a bin of its own, between smaller and larger values.
     cuts = around(float(distinct[0])) if len(distinct) == 1 else cuts_of(distinct, counts, bins)
     edges = tuple(cuts.tolist())
     return Field(
@@ -102,7 +102,7 @@ def number_field(numbers: Floats, bins: int = BINS) -> Field:
 
 
 def category_field(values: Sequence[Value]) -> Field:
-    """Return the field of a column of categories; of equally frequent ones those first in order are listed."""
+    """Return the field of a column of categories; among equally frequent ones the first in order are listed."""
     seen = Counter(text for text in texts_of(values) if text is not None)
     ranked = sorted(seen, key=lambda text: (-seen[text], text))
     listed = tuple(sorted(ranked[:CATEGORIES_MAX]))
@@ -111,15 +111,15 @@ def category_field(values: Sequence[Value]) -> Field:
 
 
 def moments_of(finite: Floats) -> Moments:
-    """Return the moments of one or more numbers in order."""
+    """Return the moments of one or more numbers in rising order."""
     return moments_of_weighted(finite, np.ones(len(finite), np.int64))
 
 
 def moments_of_weighted(rising: Floats, counts: Ints) -> Moments:
-    """Return the moments of numbers in order, each as often as `counts` says."""
+    """Return the moments of numbers in rising order, each as often as `counts` says."""
     n = int(counts.sum())
     values, exponent = scaled(rising)
-    # Of equal values the rounded mean may lie beside them, and leave a deviation where there is none.
+    # The rounded mean of equal values may lie beside them, and leave a deviation where there is none.
     mean = min(max(float((values * counts).sum() / n), float(values[0])), float(values[-1]))
     off = values - mean
     variance = float((off**2 * counts).sum() / n)
@@ -136,7 +136,7 @@ def moments_of_weighted(rising: Floats, counts: Ints) -> Moments:
 
 
 def around(number: float) -> Floats:
-    """Return cuts on both sides of a number, beyond what is rounded otherwise elsewhere."""
+    """Return cuts on both sides of a number, further off than another way of rounding moves it."""
     room = rounding(number)
     return np.array([number - room, number + room])
 
@@ -144,7 +144,7 @@ def around(number: float) -> Floats:
 def cuts_of(rising: Floats, counts: Ints, bins: int) -> Floats:
     """Return rising cuts at some of the distinct numbers, each as often as `counts` says.
 
-    Every bin between them holds some. A number with few values gets a bin for each.
+    Every bin between them holds some number. A field with few distinct values gets a bin for each.
     """
     if len(rising) <= bins:
         return rising[1:]

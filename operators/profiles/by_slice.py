@@ -1,9 +1,9 @@
-"""What a profile says of a slice: regions differ, and a slice is compared with what it was itself.
+"""What a profile expects of a slice: regions differ, so a slice is compared with its own past.
 
-The counts of a slice are few where it is small, so they are shrunk towards the whole as far as the profile shows that
-its slices are alike (`seasons.py` has the formula): slices that do not differ are worth the whole, and those that do
-what they have themselves. What is expected of an hour of a slice is that of the hour, moved as the slice is from the
-whole; or what it was itself, where its days are not those of the others (`slice_hours.py`).
+A small slice has few counts, so they are shrunk towards the whole as far as the profile shows that its slices are alike
+(`seasons.py` has the formula): slices that do not differ get the whole's counts, and those that do keep their own. What
+is expected of a slice in an hour is what is expected of the hour, moved as the slice differs from the whole; or the
+slice's own hour, where its days are not those of the others (`slice_hours.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,13 +19,13 @@ from operators.profiles.profile import Field, PartMoments, Profile
 from operators.profiles.seasons import expected, shrunk_towards
 from operators.profiles.slice_hours import own_hours
 
-SLICES_MAX = 1_000  # Of a field, those with the most values.
+SLICES_MAX = 1_000  # Slices of a field: those with the most values.
 
-SliceTexts = Sequence[Sequence[str]]  # By combination of dimensions, the slice of each value.
+SliceTexts = Sequence[Sequence[str]]  # For each combination of dimensions, the slice of each value.
 
 
 def by_slice(profile: Profile, columns: Mapping[str, Sequence[Value]], slices: Mapping[str, SliceTexts]) -> Profile:
-    """Return a profile that also says how the bins of its fields were filled by slice; `slices` of each field."""
+    """Return a profile that also has its fields' counts by slice; `slices` has those of each field's values."""
     fields = {}
     for name, field in profile.fields.items():
         bins = bins_of(field, columns[name])
@@ -48,13 +48,13 @@ def by_slice(profile: Profile, columns: Mapping[str, Sequence[Value]], slices: M
 
 
 def expected_of(field: Field, start: int, window_ms: int, texts: Sequence[str]) -> Floats:
-    """Return the counts (K, B) to compare the window of each slice with, as `seasons.expected` does of all of them."""
+    """Return the counts (K, B) to compare each slice's window with, as `seasons.expected` does for all traffic."""
     base = expected(field, start, window_ms)
     known = _shrunk(field)
     if not known:
         return np.tile(base, (len(texts), 1))
     whole = np.array(field.counts, float)
-    # How the hour differs from the whole; a bin that is empty in it is empty in its hours.
+    # How the hour differs from the whole; a bin that is empty in the whole is empty in its hours.
     moved = np.where(whole > 0, base / np.maximum(whole, 1) * whole.sum() / max(base.sum(), 1), 0.0)
     own = own_hours(field)
     return np.array(
@@ -70,16 +70,16 @@ def expected_of(field: Field, start: int, window_ms: int, texts: Sequence[str]) 
 
 
 def _moved(counts: Floats, by: Floats, most: float) -> Floats:
-    """Return the counts of a slice with the shares of an hour, worth no more than either."""
+    """Return the counts of a slice moved `by` an hour's factors, worth no more values than either."""
     shares = counts * by
     return np.asarray(shares / max(float(shares.sum()), 1e-12) * min(float(counts.sum()), most))
 
 
 @lru_cache(maxsize=1_000)
 def _shrunk(field: Field) -> dict[str, Floats]:
-    """Return what each slice is worth, by its text; nothing of a profile without slices.
+    """Return the shrunk counts of each slice, by its text; empty for a profile without slices.
 
-    Slices of the same dimensions are drawn to the whole together.
+    Slices of the same dimensions are shrunk towards the whole together.
     """
     found: dict[str, Floats] = {}
     if field.slices is msgspec.UNSET:
@@ -105,7 +105,7 @@ def dimensions_of(text: str) -> tuple[str, ...]:
 
 
 def sliced_by(profile: Profile | None) -> tuple[tuple[str, ...], ...]:
-    """Return the dimensions, and combinations of them, by which a profile keeps slices apart."""
+    """Return the dimensions, and combinations of them, by which a profile has slices."""
     fields = () if profile is None else profile.fields.values()
     texts = [text for field in fields if field.slices is not msgspec.UNSET for text, _ in field.slices]
     return tuple(dict.fromkeys(map(dimensions_of, texts)))

@@ -1,7 +1,7 @@
-"""How many events of a profile are worth one that is independent: users make several that are alike.
+"""How many events of a profile are worth one independent event, as a user makes several that are alike.
 
-The design effect of `operators/stats/design_effect.py`, of the events that a user makes within an hour; in another hour
-the same user counts anew, as in the windows that are compared with the profile.
+This is the design effect of `operators/stats/design_effect.py` for the events that a user makes within an hour; in
+another hour the same user counts anew, as in the windows that are compared with the profile.
 """
 
 from collections import Counter
@@ -19,7 +19,7 @@ FEEDBACK = "feedback."  # Names no user.
 
 
 def with_design(profile: Profile, events: Sequence[Event]) -> Profile:
-    """Return a profile of these events that says what they are worth, where some name a user or a session."""
+    """Return a profile of these events with its design effect, where some events name a user or a session."""
     named = zip(whose(events), events, strict=True)
     users = Counter((name, ms_of(event.ts) // HOUR_MS) for name, event in named if name)
     pairs = sum(many * (many - 1) for many in users.values())
@@ -27,7 +27,7 @@ def with_design(profile: Profile, events: Sequence[Event]) -> Profile:
 
 
 def with_pairs(profile: Profile, pairs: int, events: int) -> Profile:
-    """Return a profile of so many events, of which so many ordered pairs are of one user within an hour."""
+    """Return a profile with the design effect of `events`, `pairs` ordered pairs of which share a user and an hour."""
     effect = round(float(design_effect(np.array(pairs, float), np.array(events))), 4)
     fields = {
         name: field if name.startswith(FEEDBACK) else msgspec.structs.replace(field, design=effect)

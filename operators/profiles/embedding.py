@@ -1,6 +1,6 @@
 """Embeddings as clusters: centroids frozen in the reference, and how many vectors lie nearest to each.
 
-Occupancy is a histogram, so drift of an embedding is PSI over clusters like that of any category. k-means by
+Occupancy is a histogram, so drift of an embedding is PSI over clusters as over categories. k-means by
 Lloyd's iteration (S. Lloyd, 1982, IEEE Trans. Inf. Theory 28, p. 129) from k-means++ seeds (D. Arthur, S.
 Vassilvitskii, 2007, SODA, p. 1027). Assigning n vectors of d numbers to k centroids is one matrix product.
 """
@@ -43,8 +43,9 @@ def fit(vectors: Floats, clusters: int = CLUSTERS, seed: int = 0) -> Centroids:
 def nearest(centres: Floats, vectors: Floats) -> Ints:
     """Return the index of the nearest of centres (k, d) for each of vectors (n, d): (n,).
 
-    On a grid on which every sum is exact (for d up to 16,384): a product of matrices adds in an order that depends on
-    their shape, and which of two equally near centres is taken must not depend on how many vectors come at once.
+    Computed on a grid on which every sum is exact (for d up to 16,384): a product of matrices adds in an order that
+    depends on their shape, and the choice between two equally near centres must not depend on how many vectors come at
+    once.
     """
     unit = (float(np.abs(centres).max()) or 1.0) / GRID or UNIT_MIN
     own = np.rint(centres / unit)
@@ -61,7 +62,7 @@ def occupancy(centroids: Centroids, vectors: Floats, missing: int = 0, unseen: i
 
 
 def _seeds(vectors: Floats, clusters: int, rng: np.random.Generator) -> Floats:
-    """Return up to `clusters` distinct vectors, each chosen with a chance that grows with its squared distance."""
+    """Return up to `clusters` distinct vectors, chosen with probabilities that grow with the squared distance."""
     chosen = [int(rng.integers(len(vectors)))]
     distances = ((vectors - vectors[chosen[0]]) ** 2).sum(axis=1)
     while len(chosen) < clusters and distances.sum() > 0:

@@ -1,9 +1,9 @@
-"""The field that the window of a slice is compared with where a verdict needs more than shares: means and deviations.
+"""The field that a slice's window is compared with where a verdict needs means and deviations, not only shares.
 
-Counts are those of `by_slice.expected_of`. Mean and deviation are those of the slice and of the hours of the window,
-as they were counted, where parts differ by more than chance at all and had as many numbers as a verdict takes; else
-those of the hour of all days, or of the whole. Of an hour of a slice both are taken together: the mean moves by what
-either differs from the whole, deviations multiply, and it is worth as many values as the smaller of them.
+Counts are those of `by_slice.expected_of`. Mean and deviation are those of the slice and of the window's hours, as
+counted, where parts differ by more than chance and had as many numbers as a verdict takes; else those of the hour of
+all days, or of the whole. For an hour of a slice both are combined: the mean moves by the differences of both from the
+whole, deviations multiply, and the result is worth as many values as the smaller of the two.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,11 +20,11 @@ from operators.profiles.slice_hours import own_hours
 from operators.spans import HOUR_MS
 from operators.stats.magnitude import standardised
 
-NUMBERS_MIN = 30  # Of a part, as contracts and tests of means take at least.
+NUMBERS_MIN = 30  # Numbers of a part: contracts and tests of means take no fewer.
 
 
 def expected_fields(field: Field, start: int, window_ms: int, texts: Sequence[str]) -> Sequence[Field]:
-    """Return the field to compare the window of each slice with: what it holds, of that slice and those hours alone."""
+    """Return the field to compare each slice's window with, holding that slice and those hours alone."""
     if field.hours is msgspec.UNSET and field.slices is msgspec.UNSET:
         return [field] * len(texts)
     first = start // HOUR_MS
@@ -32,9 +32,9 @@ def expected_fields(field: Field, start: int, window_ms: int, texts: Sequence[st
     return _expected(field, first, HOURS if window_ms % (HOURS * HOUR_MS) == 0 else hours, tuple(texts))
 
 
-@lru_cache(maxsize=500)  # A window that ends each minute is compared with the same for an hour.
+@lru_cache(maxsize=500)  # Windows that end each minute are compared with the same field for an hour.
 def _expected(field: Field, first: int, hours: int, texts: Sequence[str]) -> Sequence[Field]:
-    """Return what is expected of windows with a part in so many `hours` from the `first` on [hours since 1970]."""
+    """Return the fields for windows that touch `hours` hours from the `first` on [hours since 1970]."""
     start, window_ms = first * HOUR_MS, hours * HOUR_MS
     counts = np.rint(expected_of(field, start, window_ms, texts)).astype(np.int64).tolist()
     whole, hour, slices = field.without_parts(), _of_hours(field, start, window_ms), _of_slices(field)
@@ -57,7 +57,7 @@ def _holding(counts: tuple[int, ...], whole: Field, hour: PartMoments | None, of
 
 
 def _moved(moments: Moments, whole: Moments, part: PartMoments) -> Moments:
-    """Return moments as much further from those of the whole as a part is."""
+    """Return moments moved as much as a part differs from the whole."""
     if moments is whole:
         return msgspec.structs.replace(whole, n=part.n, mean=part.mean, sd=part.sd)
     mean = min(max(moments.mean + (part.mean - whole.mean), whole.low), whole.high)
@@ -66,7 +66,7 @@ def _moved(moments: Moments, whole: Moments, part: PartMoments) -> Moments:
 
 
 def _of_hours(field: Field, start: int, window_ms: int) -> PartMoments | None:
-    """Return the moments of the window's hours, None for those of the whole."""
+    """Return the moments of the window's hours; None: take those of the whole."""
     covered = hours_covered(start, window_ms, field.zone)
     if field.hour_moments is msgspec.UNSET or len(covered) == HOURS:
         return None
@@ -83,13 +83,13 @@ def _of_hours(field: Field, start: int, window_ms: int) -> PartMoments | None:
 
 @lru_cache(maxsize=1_000)
 def _of_days(hours: tuple[PartMoments, ...]) -> tuple[PartMoments, ...]:
-    """Return the moments of each hour of all days."""
+    """Return the moments of each hour of the day, over all days."""
     return tuple(added_parts(hours[time::DAY_HOURS]) for time in range(DAY_HOURS))
 
 
 @lru_cache(maxsize=1_000)
 def _of_slices(field: Field) -> dict[str, PartMoments]:
-    """Return the moments of slices that have enough numbers, of dimensions whose slices differ."""
+    """Return the moments of slices with enough numbers, for dimensions whose slices differ."""
     groups: dict[tuple[str, ...], dict[str, PartMoments]] = {}
     for text, part in () if field.slice_moments is msgspec.UNSET else field.slice_moments:
         groups.setdefault(dimensions_of(text), {})[text] = part
@@ -102,7 +102,7 @@ def _of_slices(field: Field) -> dict[str, PartMoments]:
 
 @lru_cache(maxsize=1_000)
 def _differing(whole: Moments | None, parts: tuple[PartMoments, ...], design: float) -> bool:
-    """Tell whether means or deviations of parts differ by more than chance gives."""
+    """Tell whether means or deviations of parts differ by more than chance."""
     some = [each for each in parts if each.n >= NUMBERS_MIN]
     if whole is None or len(some) < 2 or whole.sd <= 0:
         return False
@@ -114,6 +114,6 @@ def _differing(whole: Moments | None, parts: tuple[PartMoments, ...], design: fl
 
 
 def _beyond_chance(squares: Iterable[float]) -> bool:
-    """Tell whether squared standard errors add up to more than those of as many parts that are alike."""
+    """Tell whether squared standard errors add up to more than those of as many equal parts."""
     each = np.asarray(squares)
     return bool(each.sum() > len(each) - 1 + CHANCE * (2.0 * (len(each) - 1)) ** 0.5)

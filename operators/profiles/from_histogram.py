@@ -1,8 +1,8 @@
 """A reference field from the log-bucket histogram of a measure, as the store keeps it, instead of from its values.
 
-Cuts lie between buckets, so a value falls into the same bin as the bucket that it was counted in: the counts are exact,
-and quantiles are within 2 % of where those of the values would be. Deviation, skewness and kurtosis are those of the
-middles of the buckets, within 1 % of each value.
+Cuts lie between buckets, so a value falls into the same bin as its bucket: counts are exact, and quantiles are within
+2 % of those of the values. Deviation, skewness and kurtosis are those of the buckets' middles, within 1 % of each
+value.
 """
 
 import math
@@ -30,7 +30,7 @@ class Bucketed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def added_measures(some: Sequence[Bucketed]) -> Bucketed:
-    """Return the values of one or more together."""
+    """Return the buckets of one or more measures, added up."""
     codes, of = np.unique(np.concatenate([each.codes for each in some]), return_inverse=True)
     counts = np.bincount(of, np.concatenate([each.counts for each in some])).astype(np.int64)
     low, high = min(each.low for each in some), max(each.high for each in some)
@@ -38,7 +38,7 @@ def added_measures(some: Sequence[Bucketed]) -> Bucketed:
 
 
 def bucketed_field(measure: Bucketed, bins: int, missing: int) -> Field:
-    """Return the field of a measure with one value or more, that so many events do not have."""
+    """Return the field of a measure with one value or more, which `missing` events lack."""
     cuts = cuts_of(lower_edges(measure.codes), measure.counts, bins)
     n = int(measure.counts.sum())
     moments = moments_of_weighted(values_of(measure.codes), measure.counts)
@@ -52,7 +52,7 @@ def bucketed_field(measure: Bucketed, bins: int, missing: int) -> Field:
 
 
 def bucketed_hours(field: Field, hours: Mapping[int, Bucketed], missing: Ints, zone: str) -> Field:
-    """Return a field of a measure with its hours of the week, of which `missing` (168,) says who has no value."""
+    """Return a measure's field with its hours of the week; `missing` (168,) counts events without a value."""
     cuts, empty = np.array(field.edges), [0] * (len(field.edges) + 1)
     counts = [_counts(hours[hour], cuts) if hour in hours else empty for hour in range(HOURS)]
     return msgspec.structs.replace(

@@ -1,7 +1,7 @@
-"""What the clocks of a place show: hours of the week are counted as people live, who change their clocks twice a year.
+"""Local time: hours of the week are counted by the clocks of a place, which may change twice a year.
 
-The offsets of a time zone are looked up once, day by day, from the system's database (`zoneinfo`); times are then moved
-by a search among the changes, all at once. An hour that is skipped has nothing in it, one that comes twice has both.
+The offsets of a time zone are looked up once, day by day, in the system's database (`zoneinfo`); all times are then
+moved at once, by a search among the changes. A skipped hour has no events, and one that comes twice has those of both.
 """
 
 from bisect import bisect_left
@@ -18,13 +18,13 @@ UTC = "UTC"
 DAY_S = 86_400
 DAYS = 130 * 366  # From 1970 to 2100; from then on the last offset holds.
 EPOCH = datetime(1970, 1, 1, tzinfo=UNIVERSAL)
-# What the database has beside the names of places: this machine's own setting, its default rules, "not set" and copies,
-# of which those in `right` count leap seconds, as Unix time does not.
+# What the database has besides the names of places: this machine's own setting, its default rules, "not set", and
+# copies; the copies in `right` count leap seconds, which Unix time does not.
 NO_PLACES = frozenset({"localtime", "posixrules", "factory", "posix", "right"})
 
 
 def known_zone(name: str) -> str:
-    """Return the name of a time zone that this system knows, and means the same on any. ValueError."""
+    """Return the name if this system knows the time zone, and the name means the same on any system. ValueError."""
     if name.partition("/")[0].casefold() in NO_PLACES:
         raise ValueError(
             "must be the IANA name of a time zone, such as Europe/Berlin: this one means something else on other "
@@ -67,7 +67,7 @@ def _changes(name: str) -> tuple[Ints, Ints]:
 
 
 def _first_s(zone: ZoneInfo, low: int, high: int) -> int:
-    """Return the first second at which the offset is that of `high`; at `low` it is another one."""
+    """Return the first second at which the offset is that at `high`; the offset at `low` is another one."""
     after, seconds = _offset_s(zone, high), range(low, high)
     return low + bisect_left(seconds, True, key=lambda at_s: _offset_s(zone, at_s) == after)
 

@@ -1,4 +1,4 @@
-"""Profiles of several times as one: what was counted in the same bins is added up."""
+"""Merges profiles of several times into one: counts in the same bins are added up."""
 
 from collections.abc import Sequence
 
@@ -17,10 +17,10 @@ class NotMergeable(ValueError):
 
 
 def merged(profiles: Sequence[Profile]) -> Profile:
-    """Return the sum of one or more profiles of the same bins, such as those built `--like` the first of them.
+    """Return the sum of one or more profiles with the same bins, such as those built `--like` the first of them.
 
-    A field that only some of them have is of those alone. Of distinct values the most in one profile is kept: the
-    true number lies between that and the sum. NotMergeable.
+    A field that only some of them have is the sum of those. The number of distinct values is the largest of the
+    profiles: the true number lies between that and the sum. NotMergeable.
 
     >>> from operators.profiles.build import build
     >>> monday = build({"amount": [1.0, 2.0, 4.0]})
@@ -60,12 +60,12 @@ def _field(name: str, fields: Sequence[Field]) -> Field:
 
 
 def _bins(field: Field) -> object:
-    """Return what says what a field's counts are of."""
+    """Return what defines a field's bins."""
     return field.kind, field.edges, field.categories, field.components
 
 
 def _slices(fields: Sequence[Field]) -> tuple[tuple[str, tuple[int, ...]], ...] | UnsetType:
-    """Return the counts of slices together, of those that have some."""
+    """Return the counts of slices, added up over the fields that have slices."""
     known = [dict(field.slices) for field in fields if field.slices is not UNSET]
     if not known:
         return UNSET
@@ -74,14 +74,14 @@ def _slices(fields: Sequence[Field]) -> tuple[tuple[str, tuple[int, ...]], ...] 
 
 
 def _hours(fields: Sequence[Field]) -> tuple[tuple[int, ...], ...] | UnsetType:
-    """Return the counts of the hours of the week together, of those that have some: else an update would lose them."""
+    """Return the counts of the hours of the week, added up over the fields that have some, or an update loses them."""
     known = [field.hours for field in fields if field.hours is not UNSET]
     return tuple(_added(hour) for hour in zip(*known, strict=True)) if known else UNSET
 
 
 def _hour_moments(fields: Sequence[Field]) -> tuple[PartMoments, ...] | UnsetType:
     known = [field.hour_moments for field in fields if field.hour_moments is not UNSET]
-    # Where one has counted hours without their moments, nothing is known of both together.
+    # Where one field has counted hours without their moments, the moments of the sum are unknown.
     if len(known) < sum(field.hours is not UNSET for field in fields) or not known:
         return UNSET
     return tuple(added_parts(hour) for hour in zip(*known, strict=True))
@@ -96,7 +96,7 @@ def _slice_moments(fields: Sequence[Field]) -> tuple[tuple[str, PartMoments], ..
 
 
 def _design(fields: Sequence[Field]) -> float | UnsetType:
-    """Return what events are worth on average; those of a profile that does not know count as one each."""
+    """Return the mean design effect; events of a profile that does not know it count as one each."""
     if all(field.design is UNSET for field in fields):
         return UNSET
     return float(np.average([field.design_effect for field in fields], weights=[field.rows for field in fields]))
@@ -113,7 +113,7 @@ def _added(counts: Sequence[Sequence[int]]) -> tuple[int, ...]:
 
 
 def added_moments(some: Sequence[Moments]) -> Moments:
-    """Return the moments of all values together, from those of parts (P. Pebay, SAND2008-6212, equations 2.1, 3.1).
+    """Return the moments of all values together, from those of their parts (P. Pebay, SAND2008-6212, eq. 2.1, 3.1).
 
     >>> from operators.profiles.build import moments_of
     >>> of = lambda *values: moments_of(np.array(values, float))

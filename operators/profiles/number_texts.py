@@ -1,7 +1,7 @@
 """Texts that are numbers to whoever wrote them: `1,5`, `1.234,5`, `12 %`, `€ 3`, or `-` among numbers.
 
-As categories they would be thousands of which a profile lists some, and none of them is what events send. What number a
-text stands for is not guessed (`1,234` is two of them): it is said what is wrong, and of which text.
+As categories they would be thousands, of which a profile lists some, and events send none of these. The number that a
+text stands for is not guessed (`1,234` may be two numbers): the doubt names what is wrong, with such a text.
 """
 
 import re
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from operators.profiles.binning import Value
 from operators.profiles.profile import CATEGORIES_MAX
 
-LENGTH_MAX = 40  # Characters of a number, however it is written.
+LENGTH_MAX = 40  # Characters of a number in any notation.
 _PLAIN = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?")
 _CODE = re.compile(r"[+-]?0\d+")
 _MONEY = r"(?:[$€£¥₹]|EUR|USD|GBP|CHF|JPY)?"
@@ -25,16 +25,16 @@ _MISSING = frozenset(
 
 
 class Doubt(NamedTuple):
-    """What is odd about a column, in words, of which the first value is one; `is_fault`: a profile of it is useless."""
+    """What is odd about a column, in words; `is_fault`: a profile of the column is useless."""
 
     what: str
     is_fault: bool
 
 
 class _Kinds(NamedTuple):
-    """How often texts of a column are of each kind."""
+    """How often each text of a column occurs, by kind of text."""
 
-    plain: Counter[str]  # As JSON has numbers, but for the quotes.
+    plain: Counter[str]  # Numbers as JSON writes them, but for the quotes.
     codes: Counter[str]  # Digits that begin with a 0.
     written: Counter[str]  # Numbers in another notation.
     units: Counter[str]
@@ -43,7 +43,7 @@ class _Kinds(NamedTuple):
 
 
 def doubt_of(values: Sequence[Value], *, is_typed: bool) -> Doubt | None:
-    """Return what is odd about the texts of a column; without types (CSV), a text is what could not be a number.
+    """Return what is odd about a column's texts; without types (CSV), texts are the values that could not be numbers.
 
     >>> doubt_of(["1,5", "2,5", "3,5"], is_typed=True)
     Doubt(what="'1,5' is no number as JSON has them (1.5), nor are 3 of 3 values", is_fault=True)
@@ -55,7 +55,7 @@ def doubt_of(values: Sequence[Value], *, is_typed: bool) -> Doubt | None:
         return _among_numbers(texts, present)
     kinds = _kinds(texts)
     numbers = present - texts.total() + kinds.plain.total() + kinds.written.total()
-    # Few sizes such as `500 ml` are categories; more than a profile lists are measured.
+    # A few sizes such as `500 ml` are categories; more than a profile lists are measurements.
     if len(kinds.units) > CATEGORIES_MAX:
         numbers += kinds.units.total()
     if kinds.codes:
@@ -118,6 +118,6 @@ def _kind(text: str, kinds: _Kinds) -> Counter[str]:
 
 
 def _first(texts: Counter[str]) -> str:
-    """Return the most frequent text, quoted; of equally frequent ones the first in order."""
+    """Return the most frequent text, quoted; the first in order among equally frequent ones."""
     text = min(texts, key=lambda each: (-texts[each], each))
     return repr(text if len(text) <= LENGTH_MAX else text[:LENGTH_MAX] + "...")

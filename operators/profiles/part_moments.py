@@ -1,4 +1,4 @@
-"""Mean and deviation of a field's numbers by slice or hour, and those of several parts together."""
+"""Mean and deviation of a field's numbers by slice or hour, and their sums over several parts."""
 
 from collections.abc import Sequence
 
@@ -24,7 +24,7 @@ def moments_by(values: Sequence[Value], of: Ints, parts: int) -> tuple[PartMomen
     low, high = np.full(parts, np.inf), np.full(parts, -np.inf)
     np.minimum.at(low, of, numbers)
     np.maximum.at(high, of, numbers)
-    # Of equal values the rounded mean may lie beside them, and leave a deviation where there is none.
+    # The rounded mean of equal values may lie beside them, and leave a deviation where there is none.
     mean = np.clip(np.bincount(of, numbers, parts) / np.maximum(n, 1), low, high)
     mean[n == 0] = 0.0
     sd = (np.bincount(of, (numbers - mean[of]) ** 2, parts) / np.maximum(n - 1, 1)) ** 0.5

@@ -1,8 +1,8 @@
 """A reference profile: what each field looked like when all was well, frozen and named by its content.
 
 Bins of one field: its own (quantiles of a number, values of a category), then one for missing values, then one for
-unseen values: text in a number, a category that the profile does not list. With F fields a profile is some 1 KiB of
-readable JSON each; two builds from the same values are the same bytes, and so have the same name.
+unseen values: text in a number, a category that the profile does not list. A profile takes some 1 KiB of readable JSON
+for each field; two builds from the same values are the same bytes, and so have the same name.
 """
 
 import hashlib
@@ -17,34 +17,34 @@ from numpy.typing import NDArray
 from operators.profiles.local_time import UTC, known_zone
 
 BINS = 10  # Quantile bins of a number.
-CATEGORIES_MAX = 50  # The most frequent are listed; the rest counts as unseen, in the reference too.
+CATEGORIES_MAX = 50  # The most frequent are listed; all others count as unseen, in the reference too.
 
 EMBEDDING = "embedding"
 RESIDUAL = "residual"  # The field that `residual.py` makes of numeric features.
-HOURS = 168  # Of a week, from Monday on, of the time zone of the field.
+HOURS = 168  # Hours of a week, from Monday on, in the field's time zone.
 
-# An exponential has a kurtosis of 9. Measured: of fresh log-normal values (sd of the logarithm 1), 24,500 an hour, some
-# lay a span and more outside of the range of 20,000 in 9 of 120 hours; ten spans outside in none.
+# An exponential has a kurtosis of 9. Measured with fresh log-normal values (sd of the logarithm 1), 24,500 an hour:
+# some lay a span or more outside the range of 20,000 reference values in 9 of 120 hours, ten spans outside in none.
 HEAVY_KURTOSIS, HEAVY_ROOM = 12.0, 10.0
-# Of few numbers neither the largest nor the kurtosis says as much: of 60 to 500 that are exponential, 34 to 0.4 of a
-# week of 300 an hour lay a span outside. So with fewer than these tails are heavy from a lower kurtosis on, which those
-# of a normal are with few, and of what has bounds of its own with none.
+# With few numbers, the largest one and the kurtosis say less: with references of 60 to 500 exponential numbers, 34 to
+# 0.4 of a week's numbers, at 300 an hour, lay a span outside. So below these sizes tails count as heavy from a lower
+# kurtosis on, which few samples of a normal reach, and none of values with bounds of their own.
 FEW_NUMBERS = ((250, 2.5), (2_000, 3.5))
 
-ROUNDED_STEPS = 16  # Between neighbouring floats: a mean of millions is off by fewer.
+ROUNDED_STEPS = 16  # Steps between neighbouring floats: a mean of millions is off by fewer.
 
 Kind = Literal["number", "category"]
 
 
 def rounding(number: float) -> float:
-    """Return how far off a number may be as floats are rounded: of a time in milliseconds by less than one of them."""
+    """Return how far off a number may be through rounding: less than one millisecond for a time in milliseconds."""
     return ROUNDED_STEPS * math.ulp(number)
 
 
 class Centroids(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """`centres` (k, d), and how many vectors of the reference lie nearest to each, are missing, and are unseen.
+    """`centres` (k, d), and how many vectors of the reference lie nearest to each, are missing, or are unseen.
 
-    A vector of another length than d counts as unseen: bins are the k clusters, missing, unseen.
+    A vector whose length is not d counts as unseen: bins are the k clusters, missing, unseen.
     """
 
     centres: tuple[tuple[float, ...], ...]
@@ -60,7 +60,7 @@ class Centroids(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class Moments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Of the numbers of a field; `sd` with n - 1; `skewness` and `kurtosis` (3 for a normal) are 0 and 3 if it is 0."""
+    """Moments of a field's numbers; `sd` with n - 1; `skewness`, `kurtosis` (3 for a normal) are 0 and 3 if it is 0."""
 
     n: int
     mean: float
@@ -74,8 +74,8 @@ class Moments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     def bounds(self) -> tuple[float, float]:
         """The range of plausible values: the reference's [low, high], widened on both sides by high - low.
 
-        With heavy tails, where the largest value says little about the next one, by ten times as much; where all are
-        the same, by what is rounded. `n` must be how many numbers the range is of.
+        With heavy tails, where the largest value says little about the next one, by ten times as much; for a constant,
+        by rounding. `n` must be the number of values that the range is of.
         """
         limit = next((kurtosis for few, kurtosis in FEW_NUMBERS if self.n < few), HEAVY_KURTOSIS)
         room = (self.high - self.low) * (HEAVY_ROOM if self.kurtosis > limit else 1.0)
@@ -83,7 +83,7 @@ class Moments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
 
 class PartMoments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Of the numbers of a field in one slice or hour, 0 for none; `sd` with n - 1."""
+    """Moments of a field's numbers in one slice or hour, 0 without numbers; `sd` with n - 1."""
 
     n: int = 0
     mean: float = 0.0
@@ -91,7 +91,7 @@ class PartMoments(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
 
 class Components(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Of features, by their fields' `names`, means and standard deviations: the directions (k, names) that are `left`.
+    """Means and standard deviations of features, by their fields' `names`, and the directions (k, names) in `left`.
 
     Those are what the principal components of the standardised features leave (`residual.py`).
     """
@@ -110,7 +110,7 @@ class Components(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_field
 
 
 class SliceHours(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Of the slice with this canonical text: `counts` of each hour of the week, `moments` of its numbers, if any."""
+    """The slice with this canonical text: `counts` of each hour of the week, `moments` of its numbers, if any."""
 
     text: str
     counts: tuple[tuple[int, ...], ...]
@@ -122,11 +122,11 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     `edges` of a number: bin i holds edges[i - 1] <= x < edges[i], the first and last are open. `categories` are
     sorted. `counts`: of each bin, missing and unseen last. `cardinality`: distinct present values. `hours`: counts of
-    each hour of the week (`seasons.py`), where the profile is of a week or more, as clocks of `timezone` show it, UTC
-    where that is unset. `slices`: counts of some slices, by their canonical text (`by_slice.py`). `hour_moments`,
-    `slice_moments`: of the numbers in each of them. `slice_hours`: hours of the week of slices with a day of their own
-    (`slice_hours.py`). `components`: of what the residual is made. `design`: so many of its events are worth one that
-    is independent, as users make several of them within an hour; unset where that is unknown.
+    each hour of the week (`seasons.py`), where the profile is of a week or more, by the clocks of `timezone`, UTC where
+    that is unset. `slices`: counts of some slices, by their canonical text (`by_slice.py`). `hour_moments`,
+    `slice_moments`: of the numbers in each hour or slice. `slice_hours`: hours of the week of slices with days of their
+    own (`slice_hours.py`). `components`: what the residual is made of. `design`: the number of its events that are
+    worth one independent event, as users make several within an hour; unset where that is unknown.
     """
 
     kind: Kind
@@ -195,7 +195,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
     @property
     def missing(self) -> int:
-        """Index of the bin of missing values; that of unseen ones is the next."""
+        """Index of the bin of missing values; the next is that of unseen ones."""
         return len(self.edges) + 1 if self.kind == "number" else len(self.categories)
 
     @property
@@ -216,7 +216,7 @@ class Field(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
 
 
 class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The fields of one model by name, and the clusters of its embeddings."""
+    """The fields of one model by name, and the clusters of the model's embeddings."""
 
     version: Literal[1] = 1  # Of this layout.
     fields: dict[str, Field]
@@ -228,7 +228,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
             raise ValueError(f"{RESIDUAL} has components, and no other field, got {made!r}")
 
     def field(self, name: str) -> Field | None:
-        """Return the field of a name; the clusters of `embedding` are the categories of one."""
+        """Return the field of a name; the clusters of `embedding` are returned as categories."""
         if name != EMBEDDING or self.embedding is None:
             return self.fields.get(name)
         clusters = len(self.embedding.centres)
@@ -237,7 +237,7 @@ class Profile(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 
     @property
     def is_hourly(self) -> bool:
-        """Whether some field keeps the hours of the week apart."""
+        """Whether some field has counts by hour of the week."""
         return any(field.hours is not UNSET for field in self.fields.values())
 
     @property
@@ -252,7 +252,7 @@ def to_json(profile: Profile) -> bytes:
 
 
 def from_json(data: bytes) -> Profile:
-    """Read what `to_json` wrote. ValueError (of msgspec, with the place) if it is no profile."""
+    """Read what `to_json` wrote. ValueError (msgspec's, with the place) if it is no profile."""
     try:
         return msgspec.json.decode(data, type=Profile)
     except msgspec.MsgspecError as error:

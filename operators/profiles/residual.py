@@ -1,18 +1,19 @@
-"""The residual of a principal component analysis: how far an event's features are from how they go together.
+"""The residual of a principal component analysis: how far an event's features are from their usual correlations.
 
-Numeric features are standardised as in the reference. Principal components that have EXPLAINED of the variance are how
-they go together; the residual is the length of what these leave, in standard deviations. Where a correlation turns it
-grows, though each feature by itself is distributed as ever. Source: J. E. Jackson, G. S. Mudholkar, "Control procedures
-for residuals associated with principal component analysis", Technometrics 21 (1979), pp. 341-349.
+Numeric features are standardised as in the reference. The principal components that explain EXPLAINED of the variance
+describe how features go together; the residual is the length of what they leave, in standard deviations. It grows when
+a correlation changes, even if each feature by itself is distributed as before. Source: J. E. Jackson, G. S. Mudholkar,
+"Control procedures for residuals associated with principal component analysis", Technometrics 21 (1979), pp. 341-349.
 
-Events that components were made of lie nearer to them than others of their kind: of 20 features and 200 events PSI of
-others was 0.6. So what a profile holds of the residual of its own events is cross-fitted: the components that an event
-is measured by were made of others. PSI is then what chance alone makes it. Where features have few values together,
-such as flags, so has the residual, and other components would move each of them past the edges of bins: of four flags
-PSI was 3.4 in every profile. There they are measured as others will be, and few values leave little to fit.
+Events that the components were made of lie nearer to them than other events: with 20 features and 200 events, PSI of
+other events was 0.6. So a profile's residuals of its own events are cross-fitted: each event is measured by components
+made of other events. PSI is then what chance alone makes it. Where features together have few distinct values, such as
+flags, so has the residual, and other components would move each value past the edges of bins: with four flags PSI was
+3.4 in every profile. There events are measured by the final components, as later events will be: few values leave
+little to fit.
 
-A missing value counts as the mean, and one further than Z_MAX as lying there. The residual is added up column by column
-and rounded, so it does not depend on how many events come at once.
+A missing value counts as the mean, and a value beyond Z_MAX as Z_MAX. The residual is added up column by column and
+rounded, so it does not depend on how many events come at once.
 """
 
 from collections.abc import Mapping, Sequence
@@ -27,20 +28,20 @@ from operators.profiles.residual_features import Z_MAX, by_closeness, clipped_z
 from operators.stats.magnitude import standardised
 
 EXPLAINED = 0.9
-FEATURES_MAX = 32  # An event costs some 0.2 microseconds for each; which these are: `residual_features.py`.
-# Of each feature: with half of them heavy tails alarmed in one of 200 profiles, and of normal features a correlation
-# that turned stayed below PSI's limit in one of fourteen.
+FEATURES_MAX = 32  # An event costs some 0.2 microseconds for each; `residual_features.py` chooses them.
+# Events for each feature: with half as many, heavy tails alarmed in one of 200 profiles, and with normal features a
+# reversed correlation stayed below PSI's limit in one of fourteen.
 EVENTS_MIN = 20
 ROWS_MIN = 100
-FOLDS = 50  # Of few events. With ten the residual of 200 was a fifth too large in one profile of 200, and alarmed.
+FOLDS = 50  # With ten folds the residual of 200 events was a fifth too large in one profile of 200, and alarmed.
 FOLDS_OF_MANY, MANY = 10, 5_000
 DIGITS = 6
 
 
 def components_of(columns: Mapping[str, Sequence[Value]]) -> Components:
-    """Return what the numeric features of columns of equal length leave: of as many as there are events enough for.
+    """Return the components of the numeric features, in columns of equal length: as many as the events suffice for.
 
-    ValueError: fewer than two of them vary, or there are too few events.
+    ValueError: fewer than two features vary, or there are too few events.
 
     >>> steps = [float(step) for step in range(100)]
     >>> components_of({"features.a": steps, "features.b": [-step for step in steps], "score": steps}).left
@@ -57,17 +58,17 @@ def components_of(columns: Mapping[str, Sequence[Value]]) -> Components:
         raise ValueError(f"a residual needs {ROWS_MIN} events with values of two features")
     means, sds = (tuple(getattr(found[name], of) for name in names) for of in ("mean", "sd"))
     z = np.column_stack([clipped_z(numbers[name], *each) for name, *each in zip(names, means, sds, strict=True)])
-    # In an order of their own: the same values give the same profile in any order.
+    # Events are sorted, so that the same values give the same profile in any order.
     left = _left(z[np.lexsort(z.T)])
     return Components(names=tuple(names), means=means, sds=sds, left=tuple(map(tuple, left.tolist())))
 
 
 def cross_fitted(components: Components, columns: Sequence[Sequence[Value]]) -> list[float | None]:
-    """Return the residual of each event that `components` were made of, as of events that they were not made of.
+    """Return the residual of each event that `components` were made of, as if they were not made of it.
 
-    Events lie nearer to components that they helped to make than others of their kind do. So the events of each of
-    some folds are measured by components that the other folds make: means, deviations and directions, as many. Where at
-    most half of the residuals are different ones, they are as they are.
+    Events lie nearer to components that they helped to make than other events do. So the events of each fold are
+    measured by components made of the other folds: means, deviations, and as many directions. Where at most half of the
+    residuals are distinct, they are returned as they are.
 
     >>> steps = [float(step) for step in range(100)]
     >>> values = [steps, [step + step**2 % 13 for step in steps]]
@@ -81,7 +82,7 @@ def cross_fitted(components: Components, columns: Sequence[Sequence[Value]]) -> 
     every = [numbers_of(values) for values in columns]
     numbers = np.column_stack([np.where(np.isfinite(each), each, np.nan) for each in every])
     z = np.column_stack([standardised(*each) for each in zip(numbers.T, components.means, components.sds, strict=True)])
-    # Equal events are spread over the folds: others like them will come.
+    # Equal events are spread over the folds, as others like them will come.
     order = np.lexsort(z.T)
     left = np.array(components.left)
     lengths = np.zeros(len(z))
@@ -94,7 +95,7 @@ def cross_fitted(components: Components, columns: Sequence[Sequence[Value]]) -> 
 
 
 def residuals(components: Components, columns: Sequence[Sequence[Value]]) -> list[float | None]:
-    """Return the residual of each event, from the values of the features in order; None where it has none of them."""
+    """Return the residual of each event, from the values of the features in order; None where all are missing."""
     numbers = [numbers_of(values) for values in columns]
     known = np.any([np.isfinite(each) for each in numbers], axis=0)
     z = [clipped_z(*each) for each in zip(numbers, components.means, components.sds, strict=True)]
@@ -109,21 +110,21 @@ def residuals(components: Components, columns: Sequence[Sequence[Value]]) -> lis
 
 
 def _left(z: Floats) -> Floats:
-    """Return the directions (k, features) that the principal components of standardised events leave."""
+    """Return the directions (k, features) that principal components of standardised events leave."""
     _, sizes, directions = np.linalg.svd(z, full_matrices=False)
     variance = np.cumsum(sizes**2) / (sizes**2).sum()
     kept = min(int(np.searchsorted(variance, EXPLAINED)) + 1, z.shape[1] - 1)
     left = directions[kept:].round(DIGITS) + 0.0
-    # A direction and its opposite leave the same.
+    # A direction and its opposite give the same residual.
     signs = np.sign(left[np.arange(len(left)), np.abs(left).argmax(axis=1)])
     return np.asarray(left * signs[:, None])
 
 
 def _beyond(others: Floats, held: Floats, left: Floats) -> Floats:
-    """Return the residuals of events `held` by what others make of the directions `left`; NaN is a missing value.
+    """Return the residuals of the events in `held` by the directions that `others` make for `left`; NaN is missing.
 
-    Of the directions of the others those are taken that are nearest to these. The smallest ones would be those in which
-    the events held vary most, where some vary nearly alike.
+    Of the others' directions those nearest to `left` are taken. Taking the smallest ones would choose those in which
+    the held events vary most, where some directions vary nearly alike.
     """
     known = np.isfinite(others)
     n = np.maximum(known.sum(axis=0), 1)
@@ -139,7 +140,7 @@ def _beyond(others: Floats, held: Floats, left: Floats) -> Floats:
 
 
 def _moments(numbers: Floats) -> Moments | None:
-    """Return the moments of a column of a feature, None of one that is no number, or always the same."""
+    """Return the moments of a feature's column, None if it is not numeric, or constant."""
     finite = np.sort(numbers[np.isfinite(numbers)])
     if not len(finite) or len(finite) <= int((numbers == TEXT).sum()):
         return None

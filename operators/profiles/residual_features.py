@@ -1,8 +1,8 @@
-"""Which features the residual is made of, where a profile has more of them than are taken.
+"""Which features the residual is made of, where a profile has more than are taken.
 
-Where correlations turn nothing shows but in features that go together, so these come first: by how closely each goes
-with some other, as far as chance would not make it so. In pairs of features that do not go together no correlation of
-n events is larger than CHANCE / sqrt(n). (At 4.5, a false pair in one of 30 profiles of 100 features, they alarmed.)
+A change of correlations shows only in correlated features, so these come first: by each feature's largest correlation
+with another, as far as it is beyond chance. Uncorrelated pairs have no correlation above CHANCE / sqrt(n) in n events.
+(At 4.5, with a false pair in one of 30 profiles of 100 features, such pairs alarmed.)
 """
 
 from collections.abc import Mapping
@@ -14,15 +14,15 @@ from operators.profiles.profile import Moments
 from operators.stats.magnitude import standardised
 
 CHANCE = 6.0
-COMPLETE = 0.9  # Features with so many of the values that the most complete one has are as good.
-LOOKED_AT_MAX = 200  # Features: of 100,000 events their correlations take a second.
-Z_MAX = 10.0  # Standard deviations; what lies further counts as lying there.
-# Closeness is told apart by so much: to take those that happen to go together most closely would be to choose chance.
+COMPLETE = 0.9  # Features with this share of the values that the most complete one has are as good.
+LOOKED_AT_MAX = 200  # Features: their correlations over 100,000 events take a second.
+Z_MAX = 10.0  # Standard deviations; values beyond count as this.
+# Steps of closeness: ranking by the exact correlation would choose by chance.
 STEPS = 3
 
 
 def by_closeness(numbers: Mapping[str, Floats], moments: Mapping[str, Moments]) -> list[str]:
-    """Return the names of features by the order in which they are taken: the complete first, that go together.
+    """Return the names of features in the order in which they are taken: complete and correlated ones first.
 
     >>> steps = np.arange(100.0)
     >>> numbers = {"a": steps % 7, "b": steps, "c": -steps}
@@ -43,7 +43,7 @@ def by_closeness(numbers: Mapping[str, Floats], moments: Mapping[str, Moments]) 
 
 
 def _closeness(columns: list[Floats]) -> list[float]:
-    """Return in steps how large the largest correlation of each column with another is, 0 where it may be chance."""
+    """Return, in steps, the largest correlation of each column with another, 0 where it may be chance."""
     z = np.column_stack(columns)
     squares = (z**2).sum(axis=0)
     correlations = np.abs(z.T @ z) / np.sqrt(np.outer(squares, squares))
@@ -54,6 +54,6 @@ def _closeness(columns: list[Floats]) -> list[float]:
 
 
 def clipped_z(numbers: Floats, mean: float, sd: float) -> Floats:
-    """Return numbers in standard deviations from the mean, at most Z_MAX; 0 for what is none."""
+    """Return numbers in standard deviations from the mean, at most Z_MAX; 0 for what is not a number."""
     finite = np.isfinite(numbers)
     return np.where(finite, np.clip(standardised(np.where(finite, numbers, mean), mean, sd), -Z_MAX, Z_MAX), 0.0)

@@ -1,4 +1,4 @@
-"""Scores, and labels by the score of what they are about, as bins that no profile has: cells of confidence."""
+"""Bins of confidence, which no profile has, for scores, and for labels by the score of their answer."""
 
 import math
 
@@ -6,14 +6,14 @@ from operators.profiles.profile import Field
 from operators.stats.calibration import CELLS
 
 CUTS = tuple(cell / CELLS for cell in range(1, CELLS))
-# Of the numbers that labels are counted as (`operators/ingest/calibrated.py`): cells of wrong answers, then of right.
+# Bins of the numbers that labels are counted as (`operators/ingest/calibrated.py`): cells of wrong, then right answers.
 LABELS = Field(
     kind="number",
-    edges=(*CUTS, 1.0, *(1.0 + cut for cut in CUTS)),  # As those numbers are made, rounding and all.
+    edges=(*CUTS, 1.0, *(1.0 + cut for cut in CUTS)),  # Computed as those numbers are, rounding included.
     counts=(1,) * (2 * CELLS) + (0, 0),
     cardinality=2 * CELLS,
 )
-# Of scores: those below 0, the cells, those above 1.
+# Bins of scores: below 0, the cells, above 1.
 SCORES = Field(
     kind="number",
     edges=(0.0, *CUTS, math.nextafter(1.0, 2.0)),
@@ -21,5 +21,5 @@ SCORES = Field(
     cardinality=CELLS + 2,
 )
 SCORED = slice(1, 1 + CELLS)  # The cells among the bins of SCORES.
-BELOW, ABOVE = 0, 1 + CELLS  # Those of scores that are no confidence.
-LABELLED = slice(0, 2 * CELLS)  # Those of LABELS.
+BELOW, ABOVE = 0, 1 + CELLS  # Bins of scores that are not a confidence.
+LABELLED = slice(0, 2 * CELLS)  # The cells among the bins of LABELS.

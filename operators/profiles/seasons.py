@@ -1,13 +1,13 @@
-"""What a profile says of an hour of the week, so that day and night are not taken for drift.
+"""What a profile expects of an hour of the week, so that day and night are not taken for drift.
 
-A profile of a week and more keeps how its bins were filled in each of the 168 hours from Monday on, by the clocks of a
+A profile of a week or more keeps the counts of its bins in each of the 168 hours from Monday on, by the clocks of a
 place (`local_time.py`). One hour of one week holds few values, so each is shrunk: an hour of the week towards that hour
 of all days, and this towards the whole, each as far as the profile shows that they are alike.
 With counts c_g of n_g values in group g, and shares p of
 all of them, c_g is taken as drawn with shares of a Dirichlet distribution around p; its precision k follows from the
 chi-square X2 of all groups, whose expectation is (B - 1) sum (n_g + k) / (1 + k) (J. Mosimann (1962), Biometrika 49,
-pp. 65-82), and the shares of a group are those of c_g + k p, worth n_g + k values. Groups that are alike have k without
-bound: then all of them are as one, and nothing is lost by having asked.
+pp. 65-82), and the shares of a group are those of c_g + k p, worth n_g + k values. For groups that are alike k has no
+bound: then all of them count as one, and nothing is lost by keeping them apart.
 """
 
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ from operators.spans import HOUR_MS
 
 DAY_HOURS = 24
 MONDAY = 4 * DAY_HOURS  # Hours from the start of Unix time, a Thursday, to the first Monday.
-CHANCE = 3.0  # Standard deviations of X2 that groups differ by before they are taken to differ.
+CHANCE = 3.0  # Groups differ when X2 is more than this many of its standard deviations beyond chance.
 
 
 def hours_of_week(times: Ints, zone: str = UTC) -> Ints:
@@ -39,7 +39,7 @@ def hours_of_week(times: Ints, zone: str = UTC) -> Ints:
 
 
 def hours_covered(start: int, window_ms: int, zone: str = UTC) -> list[int]:
-    """Return the hours of the week, rising, that a window has a part in, as clocks of a zone show them."""
+    """Return the hours of the week, rising, that a window touches, as clocks of a zone show them."""
     low, high = local_ms(np.array([start, max(start + window_ms - 1, start)]), zone).tolist()
     first = low // HOUR_MS - MONDAY
     last = max(high // HOUR_MS - MONDAY, first)
@@ -49,7 +49,7 @@ def hours_covered(start: int, window_ms: int, zone: str = UTC) -> list[int]:
 def by_hour(
     profile: Profile, columns: Mapping[str, Sequence[Value]], hours: Mapping[str, Ints], zone: str = UTC
 ) -> Profile:
-    """Return a profile that also says how the bins of its fields were filled by hour; `hours` of each value."""
+    """Return a profile that also has its fields' counts by hour; `hours` has the hour of each value."""
     timezone = UNSET if zone == UTC else zone
     fields = {}
     for name, field in profile.fields.items():
@@ -64,7 +64,7 @@ def by_hour(
 def expected(field: Field, start: int, window_ms: int) -> Floats:
     """Return the counts (B,) to compare a window with, worth as many values as they add up to.
 
-    Of a profile without hours, and for windows of whole weeks, those of all of it.
+    For a profile without hours, and for windows of whole weeks, those of the whole profile.
     """
     whole = np.array(field.counts, float)
     if field.hours is msgspec.UNSET or window_ms % (HOURS * HOUR_MS) == 0:
@@ -75,13 +75,13 @@ def expected(field: Field, start: int, window_ms: int) -> Floats:
     sizes = some.sum(axis=1)
     weights = traffic / traffic.sum() if traffic.any() else np.full(len(some), 1 / len(some))
     shares = (some / sizes[:, None] * weights[:, None]).sum(axis=0)
-    # All hours as one share the same values; no sum of them is worth more than there are.
+    # Hours that are alike share the same values, so no sum of hours is worth more than all there are.
     return np.asarray(shares * min(float(sizes.sum()), float(whole.sum())))
 
 
 @lru_cache(maxsize=1_000)
 def _shrunk(hours: tuple[tuple[int, ...], ...], design: float) -> Floats:
-    """Return (168, B) counts that each hour is worth by itself, by that hour of all days, and by the whole."""
+    """Return the counts (168, B) of each hour, shrunk towards that hour of all days, and this towards the whole."""
     counts = np.array(hours, float) / design
     whole = counts.sum(axis=0)
     of_day = counts.reshape(-1, DAY_HOURS, counts.shape[1])
@@ -91,9 +91,9 @@ def _shrunk(hours: tuple[tuple[int, ...], ...], design: float) -> Floats:
 
 
 def shrunk_towards(counts: Floats, priors: Floats, of: Ints, pooled: Floats | None = None) -> Floats:
-    """Return counts (G, B) shrunk towards the prior (P, B) of each, `of` (G,), which has as many values as it is worth.
+    """Return counts (G, B) shrunk towards the prior (P, B) of each, `of` (G,); a prior's sum is the values it is worth.
 
-    `pooled` (P, B) are the counts of the groups of each prior together, where the prior says more than these.
+    `pooled` (P, B) are the counts of each prior's groups together, where the prior is made of more than these.
     """
     together = priors if pooled is None else pooled
     expected = together[of] / np.maximum(together[of].sum(axis=1, keepdims=True), 1)
@@ -111,7 +111,7 @@ def shrunk_towards(counts: Floats, priors: Floats, of: Ints, pooled: Floats | No
 
 
 def _precision(squares: float, df: int, bins: float, n: float, groups: int) -> float:
-    """Return k from X2 with `df` groups to spare of `bins` free shares; infinite where chance gives as much."""
+    """Return k from X2 with `df` free groups and `bins` free shares; infinite where chance gives as much."""
     if df < 1 or bins <= 0:
         return np.inf
     if squares - df * bins <= CHANCE * np.sqrt(2 * df * bins):

@@ -1,8 +1,8 @@
-"""Hours of the week of a slice by itself, where its nights are not those of the others: a shop in several time zones.
+"""A slice's own hours of the week, where its nights are not those of the others: a shop in several time zones.
 
-What is expected of an hour of a slice is that of the hour, moved as the slice is from the whole (`by_slice.py`). Where
-the slice's hours of the day differ from that by more than chance, it is compared with its own hours instead, as
-a profile of its own would say it (`seasons.py`).
+What is expected of a slice in an hour is what is expected of the hour, moved as the slice differs from the whole
+(`by_slice.py`). Where the slice's hours of the day differ from that by more than chance, it is compared with its own
+hours instead, as if it had a profile of its own (`seasons.py`).
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -19,12 +19,12 @@ from operators.profiles.part_moments import added_parts, moments_by
 from operators.profiles.profile import HOURS, Field, PartMoments, Profile, SliceHours
 from operators.profiles.seasons import CHANCE, DAY_HOURS
 
-SLICES_MAX = 200  # Of a field, those with the most values: each takes some 10 KiB.
-EXPECTED_MIN = 1.0  # Of a cell that is compared; fewer make chi-square far too large by chance.
+SLICES_MAX = 200  # Slices of a field, those with the most values: each takes some 10 KiB.
+EXPECTED_MIN = 1.0  # Expected values of a cell that is compared; fewer make chi-square far too large by chance.
 
 
 class HoursOf(NamedTuple):
-    """Of the slice with this text: counts (168, bins) by hour of the week, and moments of its numbers, if any."""
+    """The slice with this text: counts (168, bins) by hour of the week, and moments of its numbers, if any."""
 
     text: str
     counts: Ints
@@ -37,7 +37,7 @@ def by_slice_and_hour(
     hours: Mapping[str, Ints],
     slices: Mapping[str, Sequence[Sequence[str]]],
 ) -> Profile:
-    """Return a profile with hours and slices that also has the hours of slices whose hours differ in their own way."""
+    """Return a profile with hours and slices, extended by the hours of slices that have hours of their own."""
     fields = {
         name: msgspec.structs.replace(
             field, slice_hours=differing(field, _of_slices(field, columns[name], hours[name], slices[name]))
@@ -63,7 +63,7 @@ def _of_slices(
 
 
 def differing(field: Field, found: Iterable[HoursOf]) -> tuple[SliceHours, ...] | msgspec.UnsetType:
-    """Return the hours of those slices of a field with hours and slices that differ in their own way, by text."""
+    """Return the hours of a field's slices that have hours of their own, by text."""
     known = {} if field.slices is UNSET else dict(field.slices)
     of_day = np.array(field.hours, float).reshape(-1, DAY_HOURS, field.bins).sum(axis=0)
     own = []
@@ -77,7 +77,7 @@ def differing(field: Field, found: Iterable[HoursOf]) -> tuple[SliceHours, ...] 
 
 
 def _has_own(own: Floats, every: Floats) -> bool:
-    """Tell whether hours of the day (24, B) of a slice are not those of all, moved as the slice is from the whole."""
+    """Tell whether a slice's hours of the day (24, B) differ from those of all, moved by the slice's own difference."""
     whole, slice_ = every.sum(axis=0), own.sum(axis=0)
     moved = every * np.where(whole > 0, slice_ / np.maximum(whole, 1), 0.0)
     sizes = moved.sum(axis=1, keepdims=True)
@@ -90,7 +90,7 @@ def _has_own(own: Floats, every: Floats) -> bool:
 
 @lru_cache(maxsize=1_000)
 def own_hours(field: Field) -> dict[str, Field]:
-    """Return slices with hours of their own, each as a field of that slice alone, by text."""
+    """Return each slice with hours of its own as a field of that slice alone, by text."""
     if field.slice_hours is UNSET:
         return {}
     return {each.text: _alone(field, each) for each in field.slice_hours}
@@ -110,7 +110,7 @@ def _alone(field: Field, own: SliceHours) -> Field:
 
 
 def added_hours(some: Sequence[Field]) -> tuple[SliceHours, ...] | msgspec.UnsetType:
-    """Return the hours of slices of some fields together, of those that have them."""
+    """Return the hours of slices, added up over the fields that have them."""
     known: dict[str, list[SliceHours]] = {}
     for field in some:
         for each in () if field.slice_hours is UNSET else field.slice_hours:
