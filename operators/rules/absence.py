@@ -38,7 +38,7 @@ class Absence(Rule, frozen=True, kw_only=True):
 
 
 class AbsenceEvaluator:
-    """Keeps by slot the last pane with events: feedback alone is no traffic."""
+    """Keeps, by slot, the last pane with events; feedback alone is no traffic."""
 
     _until: int | None = None  # The pane in which a series becomes stale; None: not worked out since the last step.
 
@@ -53,7 +53,7 @@ class AbsenceEvaluator:
         return self._panes
 
     def expect(self, slot: int, pane: int, names: Sequence[SliceSeries]) -> None:
-        """Miss a series as if it had its last events in that pane, though nothing of it came in here."""
+        """Watch a series as if its last events had come in with `pane`, though none of them came in here."""
         self._series_state.grow(names)
         kept = self._series_state.kept
         if kept["member"][slot] and kept["asked"][slot] <= pane:
@@ -101,7 +101,7 @@ class AbsenceEvaluator:
 
     @property
     def _waits(self) -> Flags:
-        """Which series could become stale: those that are OK, and those that were expected from elsewhere."""
+        """Return which series could become stale: those that are OK, and those that are expected from elsewhere."""
         kept = self._series_state.kept
         return np.asarray((kept["word"] == OK) | ((kept["word"] == INSUFFICIENT) & (kept["asked"] > 0)))
 

@@ -1,7 +1,7 @@
 """Rules that look at the same sums of the same series and differ only in their limits are stepped in one pass.
 
-What each keeps of its series is then a row of one array, and they share their windows; a rule that is asked or saved by
-itself looks as ever. A hundred targets of one SLI cost little more than one.
+What each rule keeps of its series is then a row of one array, and the rules share their windows; a rule that is asked
+or saved by itself looks as ever. A hundred targets of one SLI cost little more than one.
 """
 
 from collections.abc import Hashable, Sequence
@@ -21,13 +21,13 @@ from operators.window.watermark import END
 
 @runtime_checkable
 class Stackable(Evaluator, Protocol):
-    """An evaluator of which several can be stepped at once; `kept` (rules, slots) has what each keeps as its row."""
+    """An evaluator of which several can be stepped at once; `kept` (rules, slots) has a row for what each keeps."""
 
     still: bool | None
 
     @property
     def alike(self) -> Hashable | None:
-        """What rules share that are stepped at once; None where it is stepped by itself."""
+        """What rules that are stepped at once have in common; None where the rule is stepped by itself."""
 
     @property
     def state(self) -> SeriesState:
@@ -49,7 +49,7 @@ class Stackable(Evaluator, Protocol):
 
     @staticmethod
     def look(rules: Sequence[Any], kept: NDArray[Any], limits: Any) -> None:
-        """Find out of each rule whether an empty pane would change nothing, for `still`."""
+        """Set `still` of each rule: whether an empty pane would change nothing."""
 
 
 class Pass:
@@ -62,7 +62,7 @@ class Pass:
 
     @property
     def holds(self) -> bool:
-        """Whether the rules still have what they keep here: not once they were told to keep some slots only."""
+        """Whether the rules still keep the rows here: no longer once one was told to keep only some slots."""
         return all(each.state.kept is row for each, row in zip(self.rules, self._rows, strict=True))
 
     @property
@@ -82,7 +82,7 @@ class Pass:
         return self.rules[0].step_alike(self.rules, self._kept, self._limits, counts, names)
 
     def still_until(self) -> int:
-        """Return what the least of the rules does: their windows are the same."""
+        """Return `still_until` of the rules, whose windows are the same; 0 unless all of them are known to be still."""
         if any(each.still is None for each in self.rules):
             self.rules[0].look(self.rules, self._kept, self._limits)
         return self.rules[0].still_until() if all(each.still for each in self.rules) else 0
@@ -94,7 +94,7 @@ class Pass:
 
 
 class RulePasses:
-    """The evaluators of a shard, in their order; those that are alike together."""
+    """The evaluators of a shard, in their order; those that are alike are stepped together."""
 
     def __init__(self, evaluators: Sequence[Evaluator]) -> None:
         self._evaluators = evaluators
@@ -119,7 +119,7 @@ class RulePasses:
         return [found[id(each)] for each in self._evaluators]
 
     def still_until(self, windows: Sequence[WindowCounts]) -> int:
-        """Return the least of what all of them return: at most 0 as soon as one is not known to stay as it is."""
+        """Return the least `still_until` of all evaluators: at most 0 as soon as one is not known to stay as it is."""
         until = END
         for one in self._passes:
             until = min(until, one.still_until())

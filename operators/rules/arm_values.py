@@ -1,4 +1,4 @@
-"""The values of a pane by the versions that are compared, of all releases at once: how many of them exceed limits."""
+"""The values of a pane by compared version, of all releases at once, and how many of them exceed limits."""
 
 from collections.abc import Collection, Sequence
 from typing import NamedTuple
@@ -18,11 +18,11 @@ NO_LIMIT = CODE_MIN - 1  # Too few values are known yet.
 
 
 class ArmValues(NamedTuple):
-    """Values of candidates and baselines: those of a version once for each release that compares it.
+    """Values of candidates and baselines; those of a version come once for each release that compares it.
 
-    E finest slices: `row` (E,) is one of the spreads, `pair` (E,) one of the `ComparedLeaves`, `arm` (E,) is 2 * the
-    number of the release, plus CANDIDATE or BASELINE. C counts `n` of values of a `measure` in bucket `code`, (C,)
-    each; `of` (C,) is the finest slice.
+    E finest slices: `row` (E,) is the row in the spreads, `pair` (E,) the number in `ComparedLeaves`, `arm` (E,) is 2 *
+    the number of the release, plus CANDIDATE or BASELINE. C counts, (C,) each: `n` values of a `measure` in bucket
+    `code`; `of` is the finest slice.
     """
 
     row: Ints
@@ -35,10 +35,10 @@ class ArmValues(NamedTuple):
 
 
 class ComparedLeaves:
-    """Which of some `releases` compare the version of a finest slice, found once for each.
+    """Which of some `releases` compare the version of a finest slice, looked up once for each slice.
 
-    A pairs of a finest slice and what compares it, slice by slice: `leaf` (A,) is a number in `names`, `arms` (A,) as
-    `arm` of `ArmValues`. Those of a slice begin at `firsts`, and are `times` so many.
+    A pairs of a finest slice and an arm of a release, slice by slice: `leaf` (A,) is the slice's number in `names`,
+    `arms` (A,) is as `arm` of `ArmValues`. The pairs of a slice begin at `firsts`; there are `times` of them.
     """
 
     leaf: Ints
@@ -55,7 +55,7 @@ class ComparedLeaves:
         self._begin(())
 
     def follow(self, names: Sequence[SliceSeries]) -> None:
-        """Take the names that have come since; they are others only where it is another list."""
+        """Take the names that are new; if `names` is another list, begin anew with it."""
         if names is not self.names:
             self._begin(names)
         known = len(self.times)
@@ -99,19 +99,19 @@ def _is_among(measure: Ints, measures: Collection[int]) -> Bools:
 
 
 def _repeated(each: Ints, times: Ints) -> tuple[Ints, Ints]:
-    """Return each of some numbers so many times, and which time it is, from 0 on."""
+    """Repeat each number as often as `times` says; return them, and the index of each repetition from 0 on."""
     return np.repeat(each, times), nth_of_each(times)
 
 
 def edges_of(limits: Sequence[Limit], exceeding: Sequence[Exceeding]) -> Ints:
-    """Return the bucket above which values are bad, by limit and arm, (limits, 2 releases), as it is known of each."""
+    """Return the bucket above which values are bad, by limit and arm, (limits, 2 releases), NO_LIMIT where unknown."""
     codes = [[each.codes.get(number, NO_LIMIT) for each in exceeding] for number in range(len(limits))]
     of_candidates = [[limit.of_candidate(code) for code in mine] for limit, mine in zip(limits, codes, strict=True)]
     return np.stack((of_candidates, codes), axis=2).reshape(len(limits), 2 * len(exceeding)).astype(np.int64)
 
 
 def exceeding_counts(values: ArmValues, limits: Sequence[Limit], edges: Ints) -> Ints:
-    """Return good and bad values of each finest slice by limit, (E, limits, 2), by `edges_of` the limits."""
+    """Return good and bad values of each finest slice by limit, (E, limits, 2); `edges` are those of `edges_of`."""
     counts = np.zeros((len(limits), 2 * len(values.row)), np.int64)
     for number, limit in enumerate(limits):
         edge = edges[number][values.arm]

@@ -1,4 +1,4 @@
-"""The requests of some panes by version and finest slice, counted by the numbers of series until somebody asks."""
+"""The requests of some panes by version and finest slice, counted by slot until they are asked for."""
 
 from collections.abc import Mapping, Sequence, Set
 from typing import NamedTuple
@@ -14,7 +14,7 @@ Requests = Mapping[tuple[str, str], Mapping[Values, int]]  # By model and versio
 
 
 class PaneRequests(NamedTuple):
-    """What came in of a pane, `names` are those of the slots, and `dimensions` those of the finest slices."""
+    """The counts of a pane; `names` are those of its slots, and `dimensions` those of the finest slices."""
 
     counts: PaneCounts
     names: Sequence[SliceSeries]
@@ -28,11 +28,11 @@ class AskedRequests:
         self._names: Sequence[SliceSeries] = ()
         self._dimensions: Set[str] = frozenset()
         self._events: Ints = np.zeros(0, np.int64)
-        self._slots: list[int] = []  # As they came.
+        self._slots: list[int] = []  # In order of arrival.
         self._found: dict[tuple[str, str], dict[Values, int]] = {}
 
     def add(self, pane: PaneRequests) -> None:
-        """Take what came in of a pane."""
+        """Add the requests of a pane."""
         if pane.names is not self._names or pane.dimensions != self._dimensions:
             self._name()
             self._names, self._dimensions = pane.names, pane.dimensions
@@ -43,7 +43,7 @@ class AskedRequests:
         self._events[slots] += events
 
     def by_version(self) -> Requests:
-        """Return all of them."""
+        """Return all requests that were added."""
         self._name()
         return self._found
 

@@ -1,9 +1,9 @@
 """Burn rate: the error budget of an SLO is being spent too fast, judged in tiers of a long and a short window.
 
 `burn_tiers.py` says when a tier fires, and when it stops. BAD while one fires; the verdict has the severity of the
-worst one, and is told again when that changes. OK once no tier fires any more, or once each has a window whose upper
-bound is below the limit; it stays OK while in each the long window, with enough events, is below the limit as it
-stands, or the short one surely. Otherwise INSUFFICIENT.
+worst one, and is written again when that changes. OK once no tier fires any more, or once each tier has a window whose
+upper bound is below the limit. It stays OK while in each tier the plain ratio of the long window, with enough events,
+is below the limit, or that of the short window surely is. Otherwise INSUFFICIENT.
 
 Sources: B. Beyer and others, "The Site Reliability Workbook" (2018), chapter 5, multiwindow, multi-burn-rate alerts,
 which uses the ratios alone; bounds of Clopper and Pearson, see `operators/stats/binomial_tails.py`.
@@ -41,7 +41,7 @@ Kept = NDArray[Any]  # Rows of `SeriesState`.
 class BurnRateEvaluator(HeldToTargets):
     """Keeps a ring for each length of window, and by slot which tiers fire. One pane of 300 series: 0.7 ms."""
 
-    # The slots of which an empty pane may change something, as sums are: None where that may be any.
+    # The slots that an empty pane may change, with these sums: None where that may be any.
     _open: Ints | None = None
     still: bool | None = False  # Whether an empty pane would change nothing, with these sums; None: not worked out yet.
 
@@ -64,7 +64,7 @@ class BurnRateEvaluator(HeldToTargets):
         self._derive()
 
     def _derive(self) -> None:
-        """Make what follows from the rule, and from what is saved."""
+        """Derive the windows and limits from the rule and from what is saved."""
         self._windows = BurnWindows(self._rings, self._tiers)
         self._burns = BurnTiers(self.rule, self._tiers, self._limits, self.bounds)
 
@@ -97,7 +97,7 @@ class BurnRateEvaluator(HeldToTargets):
     def _moved_on(self, pane: int, slots: Ints) -> tuple[Kept, Ints]:
         """Start and stop tiers by the sums of a pane.
 
-        Return what is then to be kept of these slots, (K,), and those of which what is said has changed.
+        Return the new rows of these slots, (K,), and the slots whose verdict has changed.
         """
         kept = self._series_state.kept.take(slots)
         if not len(slots):
@@ -115,7 +115,7 @@ class BurnRateEvaluator(HeldToTargets):
         return kept, changed
 
     def _stays(self) -> bool:
-        """Tell whether an empty pane would change nothing: what it would do is done to a copy."""
+        """Tell whether an empty pane would change nothing, by stepping a copy."""
         state = self._series_state
         slots = np.arange(len(state.kept)) if self._open is None else self._open
         kept, _ = self._moved_on(state.pane, slots)
@@ -195,7 +195,7 @@ class BurnRateEvaluator(HeldToTargets):
 
 
 def by_tier(rule: BurnRate, evidence: Evidence) -> BadRatios | None:
-    """Return the ratio that was found, and what the target of its version allows."""
+    """Return the ratio of bad events that was found, and the one that the target of its version allows."""
     if evidence.good is None or evidence.bad is None:
         return None
     windows = evidence.window_ms, evidence.short_window_ms

@@ -1,4 +1,4 @@
-"""The keys of a burn-rate rule, and what the rule says of itself."""
+"""The keys of a burn-rate rule, and its words in `rollguard check`."""
 
 from collections.abc import Iterator
 from typing import Annotated, ClassVar
@@ -27,7 +27,7 @@ def _tiers(written: Written) -> tuple[Tier, ...]:
 
 
 class BurnRate(Rule, frozen=True, kw_only=True):
-    """The error budget of `target` over `period_ms` is being spent too fast, in one of the tiers: each says how bad."""
+    """The error budget of `target` over `period_ms` is spent too fast, by one of `tiers`, each with a severity."""
 
     unwritten: ClassVar[frozenset[str]] = frozenset({"severity"})
 
@@ -65,7 +65,7 @@ def burns_when(rule: BurnRate) -> str:
 
 
 def detectable_burns(rule: BurnRate) -> Iterator[str]:
-    """Return, for each tier, how many bad events of some numbers make it fire."""
+    """Yield, for each tier, how many bad events make it fire, at some numbers of events."""
     sizes = np.array([10, 100, 1_000])
     for tier in rule.tiers:
         limit = tier.factor * (1.0 - rule.target)

@@ -2,14 +2,14 @@
 
 The limit of a tier is factor * (1 - target), a ratio of bad events. A tier
 
-- fires when both windows hold at least that ratio, and the exact one-sided lower bound of the ratio in the long window
-  is above it too, of two failures at least, so that one among few requests is no alarm;
-- stops when the upper bound of the ratio in the short window is below the limit, or when the long window, with enough
-  events to fire on, is below it as it stands: that is how it ends at low traffic, where no short window proves
-  anything. A long window with fewer events stops nothing.
+- fires when the ratio of both windows is at least that, and the exact one-sided lower bound of the ratio in the long
+  window is above it too, with two failures at least, so that one among few requests is no alarm;
+- stops when the upper bound of the ratio in the short window is below the limit, or when the plain ratio of the long
+  window, with enough events to fire on, is below it: that is how a tier stops at low traffic, where no short window
+  proves anything. A long window with fewer events stops nothing.
 
-Versions that `targets` names have limits by a target of their own. Of an SLI that is estimated the bounds of the
-estimate must say so, too, before a tier fires or the first OK is said (`estimate_bounds.py`).
+Versions named in `targets` have limits by a target of their own. For an SLI that is estimated, the bounds of the
+estimate must agree before a tier fires or the first OK is written (`estimate_bounds.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -71,7 +71,7 @@ class BurnTiers:
     def ok(self, kept: Kept, slots: Ints, fires: Flags, sums: TierSums) -> Flags:
         """Return which of some series, none of whose tiers fires, stay or become OK."""
         limit, confidence = self.limits_of(kept), self._rule.confidence
-        # Above a limit of 1, by a target that is too low for the tier, nothing can be: whatever comes is well.
+        # A target too low for the tier gives a limit of 1 or more, which no ratio can be above: whatever comes is well.
         allowed = (sums.n > 0) & (limit >= 1.0)
         ok = ~fires & kept["member"] & ~any_of_row((sums.n < self.enough_of(kept)) & ~allowed)
         if not ok.any():
@@ -87,7 +87,7 @@ class BurnTiers:
         return np.asarray(ok)
 
     def limits_of(self, kept: Kept) -> Floats:
-        """Return the ratio of bad events that tiers allow, (T,): of each row, (K, T), where versions have targets."""
+        """Return the ratio of bad events that each tier allows, (T,), or (K, T) by row where versions have targets."""
         if not has_targets(self._rule):
             return self._usual[0]
         return self._factors * (1.0 - kept["target"][:, None])

@@ -25,7 +25,7 @@ class TierSums(NamedTuple):
 
 
 class BurnWindows:
-    """Of rings, by length of window [ms]: each has a part of the sums of all, `_totals` (slots, rings, 2)."""
+    """Rings by length of window [ms]; the sums of each are a part of one array, `_totals` (slots, rings, 2)."""
 
     def __init__(self, rings: Mapping[int, Ring], tiers: Sequence[Tier]) -> None:
         self._rings = list(rings.values())
@@ -37,7 +37,7 @@ class BurnWindows:
 
     @property
     def quiet(self) -> bool:
-        """Whether all are empty."""
+        """Whether all windows are empty."""
         return all(ring.quiet for ring in self._rings)
 
     @property
@@ -60,9 +60,9 @@ class BurnWindows:
         self._stack()
 
     def push(self, counts: PaneCounts, slots: Ints, rows: Ints) -> list[Ints]:
-        """Take the next pane: these rows of its counts are of these slots, which rise.
+        """Take the next pane, in whose counts these rows belong to these slots, which rise.
 
-        Return slots, a list of arrays of them: of no others has a sum changed.
+        Return arrays of slots; no slot outside them has a sum that changed.
         """
         self._until = None
         moved = [slots for ring in self._rings for slots in ring.move(counts.pane)]
@@ -77,7 +77,7 @@ class BurnWindows:
         return moved
 
     def sums(self, slots: Ints) -> TierSums:
-        """Return what is in the windows of slots."""
+        """Return the sums of the windows of some slots."""
         totals = self._totals.take(slots, axis=0)
         bad, n = totals[:, :, 1], totals[:, :, 0] + totals[:, :, 1]
         return TierSums(bad[:, self._long], n[:, self._long], bad[:, self._short], n[:, self._short])

@@ -1,4 +1,4 @@
-"""A canary rule on all releases of a shard: an e-process for each SLI and slice of each, and what they come to."""
+"""A canary rule on all releases of a shard: an e-process for each of their SLIs and slices, and their results."""
 
 from collections.abc import Collection, Sequence
 
@@ -25,8 +25,8 @@ from operators.wire.control import Evidence, Word
 class CanaryEvaluator(CanaryState):
     """Takes panes, one by one; what it keeps is its state (`canary_state.py`).
 
-    `results` are those of the last pane, None where nobody knows. They stay as they are while no word changes, of the
-    releases `resting`, unless a slice that one version alone serves comes.
+    `results` are those of the last pane, None where they are unknown. Those of the releases `resting` stay as they are
+    while no word changes, unless a slice comes that only one version serves.
     """
 
     results: dict[Comparison, CanaryResult] | None
@@ -44,16 +44,16 @@ class CanaryEvaluator(CanaryState):
         rings: Rings = {},  # noqa: B006  # Only read.
         warming: Collection[Comparison] = (),
     ) -> tuple[list[Verdict], dict[Comparison, CanaryResult], list[Rows]]:
-        """Take a pane; return the verdicts that changed, what it says of each release that has been compared, and rows.
+        """Take a pane; return the verdicts that changed, the result of each release that has been compared, and rows.
 
-        `labels` are those that came in the pane, `delays` what was known of such before it, `spreads` its measures;
-        `policy` is the hash that rows are to name, `rings` the slices to which releases are limited; of
-        those that are `warming` the pane is left out, but for labels.
+        `labels` are those that came in the pane, `delays` those known before it, `spreads` the measures of the pane;
+        `policy` is the hash that rows name, `rings` the slices to which releases are limited. For releases that are
+        `warming` the pane counts nothing but labels.
         """
         releases = self.followed(releases)
         gather(self, counts, names, releases, spreads, warming)
         gather_labels(self, counts, names, releases, labels, delays)
-        anew = len(self.words) != len(self.of)  # A blip has ended, or a release.
+        anew = len(self.words) != len(self.of)  # A blip has ended, or a release has.
         if anew:
             self.words = evaluated(self)
         results = self._results(releases, rings, anew=anew)
@@ -69,7 +69,7 @@ class CanaryEvaluator(CanaryState):
         self.results = self.resting = None
 
     def _results(self, releases: Sequence[Comparison], rings: Rings, *, anew: bool) -> dict[Comparison, CanaryResult]:
-        """Return what processes come to; while words stay, so does what they come to, but where a promotion is near."""
+        """Return the results of releases; they stay while no word changes, except where a promotion is near."""
         self.placed.follow(self.of)
         numbers, before = self.placed.by_release, {} if anew or self.results is None else self.results
         apart = self.pooled_strata().apart() if before and self.strata else set()
@@ -98,7 +98,7 @@ class CanaryEvaluator(CanaryState):
         return evidence_of(self, self.most(mine)) if mine else None
 
     def shift(self, of: tuple[str, str, str], since: int, code: int | None) -> ValueShift | None:
-        """Return how the values of a baseline have moved, of a (model, candidate, measure) (`Exceeding.shift`)."""
+        """Return how the values of a baseline have moved, for a (model, candidate, measure) (`Exceeding.shift`)."""
         model, candidate, measure = of
         numbers = {number for number, limit in enumerate(self.limits, len(self.rule.slis)) if limit.name == measure}
         whole = self.placed.of_slice(self.of, (model, candidate, "*"))
@@ -110,7 +110,7 @@ class CanaryEvaluator(CanaryState):
         return self.exceeding[process.release].shift(process.sli - len(self.rule.slis), since, code)
 
     def _changes(self, words: Sequence[Word], pane: int) -> list[Verdict]:
-        """Tell what changed; and of all traffic how far it is, each time the candidate's events have doubled."""
+        """Return verdicts that changed; of all traffic also INSUFFICIENT ones whose candidate's events have doubled."""
         events, columns = self.processes.counts[:, 0], self.announced_columns
         columns.follow(self.of, self.announced)
         changed = columns.changed(word_codes(words), events, self.placed.whole).tolist()

@@ -1,4 +1,4 @@
-"""What each e-process of a canary rule may be wrong with (`alpha.py` says how the rule's alpha is shared)."""
+"""The alpha of each e-process of a canary rule (`alpha.py` says how the rule's alpha is shared)."""
 
 import math
 from collections.abc import Sequence
@@ -17,13 +17,13 @@ from operators.stats.spending import Spending
 
 
 def alpha_of(canary: CanaryState, process: Process, *, guard: bool = False) -> float:
-    """Return what a process may be wrong with, or the `guard` beside one of all traffic; slices share theirs."""
+    """Return the alpha of a process, or of the `guard` beside one of all traffic; slices share theirs."""
     alphas = _alphas_of(canary, process.release, process.sli)
     return (alphas.guard if guard else alphas.whole) if process.slice == "*" else alphas.slices
 
 
 def alphas_of(canary: CanaryState, indices: Sequence[int] | Ints) -> Floats:
-    """Return `alpha_of` processes by their numbers, (W,)."""
+    """Return `alpha_of` of some processes by their numbers, (W,)."""
     canary.placed.follow(canary.of)
     which = np.asarray(indices, np.int64)
     column, whole = canary.placed.column[which], canary.placed.whole[which]
@@ -33,7 +33,7 @@ def alphas_of(canary: CanaryState, indices: Sequence[int] | Ints) -> Floats:
 
 
 def _levels(canary: CanaryState) -> Floats:
-    """Return what may be wrong of all traffic, and of slices together, by release and SLI, (2, columns)."""
+    """Return the alphas of all traffic, and of slices together, by release and SLI, (2, columns)."""
     columns = canary.placed.columns
     known = len(columns), [len(each.shares) for each in canary.spent.values()], canary.labelled.all_renewed()
     if canary.level_columns is None or canary.level_columns[0] != known:
@@ -44,7 +44,7 @@ def _levels(canary: CanaryState) -> Floats:
 
 def _alphas_of(canary: CanaryState, release: Comparison, sli: int) -> Alphas:
     spent, renewed = canary.spent.get(release), canary.labelled.renewed(release, sli)
-    # Shares are given once for all, and of one that has none yet follow from how many have been given.
+    # Shares are given once for all; that of an SLI without one yet depends on how many have been given.
     given = None if spent is None else len(spent.shares)
     known = canary.alphas.get((release, sli))
     if known is None or known[0] != (given, renewed):
@@ -58,9 +58,9 @@ def _alphas_of(canary: CanaryState, release: Comparison, sli: int) -> Alphas:
 
 
 def chance_of(canary: CanaryState, process: Process, alpha: float, log_e: float | None) -> float:
-    """Return the chance of so much evidence, ever and by any process of the release, if the candidate is as good.
+    """Return the chance that any process of the release ever shows so much evidence, if the candidate is as good.
 
-    It is at most the rule's alpha where all traffic is BAD, by a process that may be wrong with `alpha`.
+    It is at most the rule's alpha where all traffic is BAD; `alpha` is that of the process.
     """
     weights = canary.weights.get((process.release, process.sli), SliceWeights()).of
     weight = 1.0 if process.slice == "*" else weights.get(process.slice, 0.0)

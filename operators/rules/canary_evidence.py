@@ -1,4 +1,4 @@
-"""The evidence of a process of a canary rule in full, and the proofs of what was found BAD."""
+"""The evidence of a process of a canary rule in full, and the proofs of what is BAD."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -20,7 +20,7 @@ ONLY_BAD = "all that is counted of both versions is bad: how often that happens 
 
 
 def evidence_of(canary: CanaryState, index: int) -> Evidence:
-    """Return the evidence of a process, or of the comparison of whole outcomes where that one alone finds harm."""
+    """Return the evidence of a process, or of the comparison of whole outcomes where only that finds harm."""
     return evidences_of(canary, [index])[0]
 
 
@@ -68,7 +68,7 @@ def _in_full(canary: CanaryState, index: int, found: Evidence, alpha: float) -> 
 
 
 def _reasons(canary: CanaryState, index: int, found: Evidence) -> Iterator[str]:
-    """Yield what else people must know of the numbers: doubts, labels that are late, what cannot be compared."""
+    """Yield what else people must know about the numbers: doubts, late labels, a mix of traffic that has moved."""
     process = canary.of[index]
     yield canary.doubts.get(process) or missing(canary, process)
     if slower := canary.labelled.slower(process.release, process.sli):
@@ -82,7 +82,7 @@ def _reasons(canary: CanaryState, index: int, found: Evidence) -> Iterator[str]:
 
 
 def proofs_of(canary: CanaryState, bad: Sequence[int]) -> list[Affected]:
-    """Return what is BAD of a release, with the evidence as it was when the last of it joined."""
+    """Return the BAD slices of a release, with the evidence as it was when the last of them joined."""
     if any(canary.of[index] not in canary.proofs for index in bad):
         for index, found in zip(bad, evidences_of(canary, bad), strict=True):
             process = canary.of[index]

@@ -1,4 +1,4 @@
-"""What panes and labels bring, gathered by release and finest slice until it is compared: blips, blocks, windows."""
+"""The counts and labels of panes, gathered by release and finest slice until compared: blips, blocks, windows."""
 
 from collections.abc import Collection, Mapping, Sequence
 
@@ -36,9 +36,9 @@ def gather(
     spreads: Spreads,
     warming: Collection[Comparison] = (),
 ) -> None:
-    """Add what came in a pane to the running blip; where one ends, the processes bet on what it came to.
+    """Add what came in with a pane to the running blip; where a blip ends, the processes bet on its counts.
 
-    What came of releases that are `warming` counts nowhere.
+    Nothing of releases that are `warming` is counted.
     """
     number, place = divmod(counts.pane, canary.blip_panes)
     if canary.blip is not None and number != canary.blip:
@@ -62,7 +62,7 @@ def gather_labels(
     labels: Labels,
     delays: LabelDelays,
 ) -> None:
-    """Take the labels of a pane; where a block of them is mature, the processes bet on what it came to."""
+    """Take the labels of a pane; where a block of them is mature, the processes bet on its counts."""
     requests = PaneRequests(counts, names, canary.finest) if releases and canary.labelled.slis else None
     shares = _label_shares(canary, counts, names, releases, labels)
     for release, sli, block in canary.labelled.take(counts.pane, releases, labels, delays, requests, shares):
@@ -82,7 +82,7 @@ def _label_shares(
     releases: Sequence[Comparison],
     labels: Labels,
 ) -> dict[Comparison, Mapping[int, float]]:
-    """Return of each release which share of the labels of a pane counts, by SLI; 1 of what is not there."""
+    """Return, for each release, the share of a pane's labels that counts, by SLI; 1 where there is none."""
     slis = list(canary.labelled.slis.values())
     shares: dict[Comparison, Mapping[int, float]] = {}
     for release in releases if counts.chains is not None and len(labels.names) else ():
@@ -97,14 +97,14 @@ def _label_shares(
 
 
 def _note_cold(canary: CanaryState, pane: int, warming: Collection[Comparison]) -> None:
-    """Note a pane that is left out of releases, for as long as cohorts of its requests may count."""
+    """Note a pane that is left out for `warming` releases, for as long as cohorts of its requests may count."""
     for release in warming if canary.waits else ():
         known = canary.cold.get(release, [])
         canary.cold[release] = [*(each for each in known if each >= pane - max(canary.waits.values())), pane]
 
 
 def _end_blip(canary: CanaryState) -> None:
-    """Give the e-processes what the blip came to."""
+    """Give the e-processes the counts of the blip."""
     if canary.blip is not None:
         pane = (canary.blip + 1) * canary.blip_panes
         _bet(canary, pane, bet_at_once(canary, pane), canary.blipped)
@@ -114,7 +114,7 @@ def _end_blip(canary: CanaryState) -> None:
 
 
 def _bet(canary: CanaryState, pane: int, releases: Sequence[Comparison], slis: Ints) -> None:
-    """Give the e-processes what came of some releases and SLIs in the windows that end before a pane."""
+    """Give the e-processes the counts of some releases and SLIs in the windows that end before a pane."""
     ended: dict[tuple[int, int], tuple[list[int], list[Ints]]] = {}
     for release in releases:
         strata = canary.strata[release]
@@ -149,14 +149,14 @@ def _watch(canary: CanaryState, release: Comparison, window: ComparedWindow) -> 
 
 
 def _renew(canary: CanaryState, release: Comparison, sli: int) -> None:
-    """Begin the processes of an SLI anew: all that is known of it came of labels that were too young."""
+    """Begin the processes of an SLI anew: all that is known about it came from labels that were too young."""
     mine = {process for process in canary.of if (process.release, process.sli) == (release, sli)}
     canary.drop({process for process in mine if not is_bad(canary, process)})
     canary.shares.drop(release, sli)
 
 
 def _add_labels(canary: CanaryState, release: Comparison, sli: int, block: Block) -> None:
-    """Compare the labels of a block, and before them those of windows that ended before it."""
+    """Compare the labels of a block, after those of windows that ended before it."""
     served: list[list[tuple[SliceSeries, Ints]]] = [[], []]
     for side, version, labels in zip(served, (release.candidate, release.baseline), block.arms, strict=True):
         for values, (n, bad, _) in labels.items():

@@ -1,4 +1,4 @@
-"""The keys of a canary rule: what it compares, how much worse is worse, and what a promotion needs."""
+"""The keys of a canary rule: what it compares, how much worse counts as worse, and what a promotion needs."""
 
 from typing import Annotated, Literal
 
@@ -13,7 +13,7 @@ from operators.policy.rules import ReleaseRule
 WithoutData = Literal["hold", "promote"]
 Unserved = Literal["hold", "promote"]
 Points = Annotated[float, Meta(ge=0, lt=1)]
-MATURITY_PANES_MAX = 100_000  # The lag of a label is told apart up to some more (`operators/window/label_ages.py`).
+MATURITY_PANES_MAX = 100_000  # Label lags are counted up to a little more (`operators/window/label_ages.py`).
 
 
 class Compared(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +34,7 @@ class _Compared(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
 
 
 def _measures(written: Written) -> tuple[Compared, ...]:
-    """Return the measures that are compared. PolicyError for one that is not kept, is feedback, or comes twice."""
+    """Return the measures to compare. PolicyError for one that is not kept, is feedback, or comes twice."""
     place = written.place
     known = [measure.name for measure in place.policy.measures if not measure.on_feedback]
     compared: list[Compared] = []
@@ -70,16 +70,16 @@ class Canary(ReleaseRule, frozen=True, kw_only=True):
     Worse: its odds of a bad event are more than `tolerance` times the baseline's, and its ratio of bad events more than
     `tolerance_points` above.
 
-    It may be promoted when it is surely not worse by `margin` times the odds, or not by `margin_points`, and on no
-    slice with at least `slice_share` of its events by `slice_margin` or `slice_margin_points`: better on the whole may
-    be far worse for some.
+    It may be promoted when it is surely not worse by `margin` times the odds, or not by `margin_points`; and, as what
+    is better on the whole may be far worse for some, on no slice with at least `slice_share` of its events by
+    `slice_margin` or `slice_margin_points`.
 
-    Values of `measures` are bad that exceed what the baseline's own did before (`operators/rules/exceeding.py`).
-    A candidate of which an SLI or a measure has no data at all is not promoted, unless `without_data` says so, and
-    neither is one that never served some slice that matters to the baseline, unless `unserved` does (`unserved.py`).
+    Values of `measures` are bad if they exceed what the baseline's own did before (`operators/rules/exceeding.py`). A
+    candidate is not promoted if an SLI or a measure has no data at all, unless `without_data` says so, nor if it never
+    served some slice that matters to the baseline, unless `unserved` says so (`unserved.py`).
 
-    Labels are compared by when their requests were made, as far as they had come `maturity_ms` later; None: by the age
-    at which nine in ten of the baseline's have come (`operators/rules/label_delays.py`).
+    Labels are compared by the time of their requests, as far as they came within `maturity_ms`; None: within the age
+    by which nine in ten of the baseline's have come (`operators/rules/label_delays.py`).
     """
 
     tolerance: float = 1.0
@@ -96,7 +96,7 @@ class Canary(ReleaseRule, frozen=True, kw_only=True):
 
 
 def check_keys(rule: Canary, place: TablePlace) -> None:
-    """Refuse a scope that cannot be; a policy with differences where ratios stand is told so, not read as another."""
+    """Refuse a scope that cannot be, and ratios below 1, with a hint at the keys that are for differences."""
     if rule.scope == "model":
         raise place.refuse("scope", 'must be "version" with kind = "canary", which compares two')
     if rule.tolerance < 1:

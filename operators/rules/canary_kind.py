@@ -1,6 +1,6 @@
-"""Canary as a kind of rule: its words in `rollguard check`, and all that it brings.
+"""Canary as a kind of rule: its words in `rollguard check`, and everything else that a kind brings.
 
-What it saves is of several files, and listed in `operators/saved_names.py`.
+The classes it saves are in several files, and listed in `operators/saved_names.py`.
 """
 
 import math

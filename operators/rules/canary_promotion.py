@@ -1,4 +1,4 @@
-"""What a canary rule finds of a release: BAD, or well enough for a promotion, and what holds that."""
+"""What a canary rule finds for a release: BAD or fit for promotion, and what holds the promotion."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +18,7 @@ from operators.wire.control import Affected, Evidence, Word
 
 
 class CanaryResult(msgspec.Struct, frozen=True, kw_only=True):
-    """What a rule says of a release at a pane; see `CanaryFinding` in `operators/release/model.py`."""
+    """The result of a rule for a release at a pane; see `CanaryFinding` in `operators/release/model.py`."""
 
     word: Word
     whole: tuple[Affected, ...]
@@ -34,7 +34,7 @@ class CanaryResult(msgspec.Struct, frozen=True, kw_only=True):
 def result_of(
     canary: CanaryState, mine: Sequence[int], words: Sequence[Word], rings: Sequence[Mapping[str, str]]
 ) -> CanaryResult:
-    """Return what the processes `mine` of a release come to; `words` are of all processes, `rings` of the release."""
+    """Return the result of the processes `mine` of a release; `words` are of all processes, `rings` of the release."""
     release = canary.of[mine[0]].release
     bad = [index for index in mine if words[index] == "BAD"]
     affected = proofs_of(canary, bad)
@@ -63,10 +63,10 @@ def result_of(
 
 
 def remains(known: CanaryResult, *, apart: bool) -> bool:
-    """Whether what was found in the last pane is so still, as no word has changed.
+    """Whether the result of the last pane still holds, given that no word has changed.
 
-    What holds a promotion follows from all that came; and so does what is said of slices that one version alone
-    serves, where there are such, which stand `apart`.
+    It may not where a promotion is near, as what holds one depends on all that came, nor where only one version serves
+    some slices: `apart`, or known before.
     """
     near = known.word == "OK" or known.far or known.unserved or known.doubtful
     return not (near or known.alone or apart)
@@ -80,14 +80,14 @@ def _affected(canary: CanaryState, indices: Sequence[int], words: Sequence[Word]
 
 
 def _doubtful(canary: CanaryState, mine: Sequence[int], whole: Mapping[int, Word]) -> list[int]:
-    """Return what is doubted of all traffic, where doubts are all that is between a release and its promotion."""
+    """Return the processes of all traffic that are in doubt, where nothing but doubts prevents a promotion."""
     doubted = [index for index in mine if canary.of[index] in canary.doubts]
     passes = set((dict(whole) | {canary.of[index].sli: "OK" for index in doubted}).values()) == {"OK"}
     return doubted if passes else []
 
 
 def _unserved(canary: CanaryState, release: Comparison, rings: Sequence[Mapping[str, str]]) -> tuple[Affected, ...]:
-    """Return the slices of the baseline that hold a promotion, as the candidate has had nothing of them."""
+    """Return the slices of the baseline that hold a promotion, because the candidate has served nothing of them."""
     if canary.rule.unserved == "promote":
         return ()
     strata, grains = canary.strata[release], {*canary.grains, tuple(canary.dimensions)} - {()}
@@ -106,7 +106,7 @@ def _unserved(canary: CanaryState, release: Comparison, rings: Sequence[Mapping[
 
 
 def _elsewhere(canary: CanaryState, release: Comparison) -> tuple[Elsewhere, ...]:
-    """Return the slices of which nothing is known of a candidate that passes."""
+    """Return the slices of which nothing is known about a candidate that passes."""
     strata, slis = canary.strata[release], {int(index): canary.rule.slis[index] for index in canary.at_once}
     grains = sorted({*canary.grains} - {()})
     return elsewhere(strata.names, strata.seen + strata.pending, grains, slis, canary.rule.covers)
@@ -134,8 +134,8 @@ def _slices_known(canary: CanaryState, mine: Sequence[int]) -> bool:
 def _far_worse(canary: CanaryState, mine: Sequence[int]) -> list[int]:
     """Return the slices, however small, whose users a promotion would surely harm, the worst first.
 
-    Bounds of each version's ratio in the slice (Clopper-Pearson, shared by all slices) are apart by the slices'
-    margins, as odds and as points, and more than one blip speaks for harm. It is one look, not a verdict: that
+    The bounds of both versions' ratios in the slice (Clopper-Pearson, alpha shared by all slices) are apart by the
+    slices' margins, as odds and as points, and more than one blip shows harm. It is one look, not a verdict: a verdict
     takes longer among many slices, and all traffic may pass meanwhile.
     """
     slices = np.array([index for index in mine if canary.of[index].slice != "*"], np.int64)

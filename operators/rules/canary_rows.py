@@ -1,4 +1,4 @@
-"""What a canary rule has compared, as rows of table `evidence`: where it has moved, and what is new."""
+"""What a canary rule has compared, as rows of table `evidence`: processes that have moved, and new ones."""
 
 from collections.abc import Collection, Sequence
 
@@ -29,13 +29,13 @@ def about_of(canary: CanaryState, pane: int, policy: str) -> About:
 
 
 def moved_rows(canary: CanaryState, about: About, words: Sequence[Word], whole: Sequence[Comparison]) -> list[Rows]:
-    """Return the rows of what has moved (`evidence_log.py`), all of the releases `whole`."""
+    """Return the rows of processes that have moved (`evidence_log.py`), and all rows of the releases `whole`."""
     every, placed = np.arange(len(canary.of)), canary.placed
     alphas = alphas_of(canary, every)
     which = _due(canary, words, alphas, {placed.number[release] for release in whole})
     if not len(which):
         return []
-    # Those of all traffic first.
+    # Rows of all traffic first.
     which = np.concatenate((which[placed.whole[which]], which[~placed.whole[which]]))
     processes, needed = [canary.of[index] for index in which.tolist()], needed_of(canary, which, alphas[which])
     rows = [
@@ -46,7 +46,7 @@ def moved_rows(canary: CanaryState, about: About, words: Sequence[Word], whole: 
 
 
 def _due(canary: CanaryState, words: Sequence[Word], alphas: Floats, whole: Collection[int]) -> Ints:
-    """Return which processes are to be stored, all of some releases by their numbers, and take them as stored."""
+    """Return the processes to be stored, with all of the releases `whole` (numbers), and note them as stored."""
     processes, placed, shown = canary.processes, canary.placed, canary.log.shown
     canary.shown.follow(canary.of, shown)
     events, of_all = processes.counts[:, 0], np.zeros(len(placed.by_release), bool)
@@ -60,7 +60,7 @@ def _due(canary: CanaryState, words: Sequence[Word], alphas: Floats, whole: Coll
 
 
 def new_rows(canary: CanaryState, about: About) -> list[Rows]:
-    """Return rows without evidence: of slices that are served for the first time, and of what begins anew."""
+    """Return rows without evidence: of slices that are served for the first time, and of processes that begin anew."""
     served = [
         Process(release, text, sli)
         for release, strata in canary.strata.items()

@@ -1,4 +1,4 @@
-"""Which slices of the releases of a canary rule are worse: those of a release and SLI are judged together."""
+"""Which slices of the releases of a canary rule are worse; the slices of a release and SLI are judged together."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -10,7 +10,7 @@ from operators.rules.canary_state import CanaryState
 from operators.stats.multiple_testing import e_bh
 from operators.stats.slice_weights import SliceWeights
 
-SLACK = 1e-6  # Nats: what is closer to a bound is worked out.
+SLACK = 1e-6  # Nats: E-values this close to the bound are still tested.
 
 
 def worse_slices(canary: CanaryState, alphas: Floats) -> Iterator[int]:
@@ -24,9 +24,9 @@ def worse_slices(canary: CanaryState, alphas: Floats) -> Iterator[int]:
     for column, indices in placed.slices.items():
         alpha = float(alphas[indices[0]])
         weights = _weights(canary, column)
-        if blocks[column] * processes.log_cap >= -math.log(alpha):  # Before, the cap leaves nothing to be found.
+        if blocks[column] * processes.log_cap >= -math.log(alpha):  # Before that, the cap leaves nothing to be found.
             weights.take([canary.of[index].slice for index in indices])
-        # Weights add up to 1 at most, so without an E so large none is rejected.
+        # Weights add up to 1 at most, so nothing is rejected unless one E is so large.
         if weights.of and highest[column] >= -math.log(len(indices) * alpha) - SLACK:
             yield from _worse(canary, indices, weights, alpha, log_e)
 

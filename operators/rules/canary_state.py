@@ -42,7 +42,7 @@ Slices = Mapping[str, Mapping[str, str]]  # By their texts: dimension -> value.
 
 
 def cap_of(rule: Canary) -> float:
-    """Return by how much one block may multiply an E-value."""
+    """Return the factor by which one block may multiply an E-value at most."""
     return BLIP_CAP if rule.blip_ms else math.inf
 
 
@@ -69,7 +69,7 @@ class CanaryState:
         self.guard = Guard(rule.tolerance, rule.margin, cap)
         self.shares = LabelShares(rule, policy.dimensions, self.grains, cap, WINDOW_MS_MAX // policy.pane_ms)
         self.exceeding: dict[Comparison, Exceeding] = {}
-        self.cold: dict[Comparison, list[int]] = {}  # Panes that were left out, while cohorts of them may count.
+        self.cold: dict[Comparison, list[int]] = {}  # Panes that were left out, as long as cohorts of them may count.
         self.spent: dict[Comparison, Spending] = {}
         self.recurring: dict[tuple[Comparison, int], Recurring] = {}  # Of candidate (0) and baseline (1).
         self.raters: dict[tuple[Comparison, int], Recurring] = {}
@@ -79,8 +79,8 @@ class CanaryState:
         self.strata: dict[Comparison, Strata] = {}
         self.weights: dict[tuple[Comparison, int], SliceWeights] = {}
         self.blip: int | None = None  # Number of the blip that runs.
-        self.words: list[Word] = []  # Of each process; of fewer where they are to be judged anew.
-        self.bad: set[Process] = set()  # Slices that were found BAD: they stay so.
+        self.words: list[Word] = []  # Of each process; shorter than `of` while processes are to be judged anew.
+        self.bad: set[Process] = set()  # Slices that were found BAD: they stay BAD.
         self.proofs: dict[Process, Affected] = {}  # Of those that are BAD.
         self.announced: dict[Process, tuple[Word, int]] = {}  # The word, and the events it was last told at.
         self.log = EvidenceLog()
@@ -103,7 +103,7 @@ class CanaryState:
             self.blip_panes,
             None if rule.maturity_ms is None else rule.maturity_ms // policy.pane_ms,
         )
-        # SLIs by cohorts count so many panes after the requests were made (`window/maturing.py`).
+        # SLIs by cohorts are counted so many panes after the requests were made (`window/maturing.py`).
         self.waits = {at: waits(policy)[sli] for at, sli in enumerate(self.slis) if sli in waits(policy)}
         self.served = [at for at, sli in enumerate(policy.slis) if not sli.on_feedback]  # SLIs of the policy on events.
         self.dimensions = policy.dimensions
@@ -111,7 +111,7 @@ class CanaryState:
         self.grains = [tuple(policy.dimensions[index] for index in grain) for grain in rule.grains]
 
     def __getstate__(self) -> dict[str, Any]:
-        """All, with what was gathered where it belongs."""
+        """All fields, after gathered values are put where they belong."""
         self.gathered.settle()
         return self.__dict__
 
@@ -121,14 +121,14 @@ class CanaryState:
         self.kept = KeptEstimates(self.processes)
         self._derive()
         self.recurring, self.raters = by_version(self.recurring), by_version(self.raters)
-        # A cap is known before the block that it is for: evidence stands that an older worker gathered under another.
+        # A cap is known before its block, so evidence that an older worker gathered under another cap still holds.
         for each in (self.processes, self.guard.processes, *self.shares.processes):
             each.log_cap = math.log(cap_of(self.rule))
 
     def _derive(self) -> None:
-        """Begin what is derived from the rest when it is needed, and is not saved."""
+        """Set up what is not saved: it is derived from the rest when it is needed."""
         self.releases: list[Comparison] | None = None  # Of the last pane.
-        self.live: Set[Comparison] | None = None  # The releases that anything is kept of; None where nobody knows.
+        self.live: Set[Comparison] | None = None  # The releases of which anything is kept; None where not known.
         self.gathered = GatheredValues()
         self.pooled: PooledStrata | None = None
         self.places: ServedPlaces | None = None
@@ -137,19 +137,19 @@ class CanaryState:
         self.process_places: ProcessPlaces | None = None
         self.placed = ProcessIndex()
         self.shown, self.announced_columns = ShownColumns(), AnnouncedColumns()
-        self.dropped = True  # Whether processes may have been left out since rows were made.
+        self.dropped = True  # Whether processes may have been dropped since rows were last made.
         self.alphas: dict[tuple[Comparison, int], tuple[object, Alphas]] = {}
         self.level_columns: tuple[object, Floats] | None = None
         self._slices: dict[str, Slices] = {}
 
     @property
     def by_event(self) -> list[int]:
-        """The SLIs of the policy that say which share of events counts: those of the rule on events, else all such."""
+        """The policy's SLIs that set the share of events that counts: the rule's own on events, else all on events."""
         mine = [self.slis[at] for at in self.at_once.tolist() if at not in self.waits]
         return mine or self.served
 
     def followed(self, releases: Sequence[Comparison]) -> list[Comparison]:
-        """Return the releases that are compared; while they stay the same, as the very same objects: faster to find."""
+        """Return the releases that are compared: the same objects while equal, as these are faster to look up."""
         if self.releases != releases:
             self.releases = list(releases)
             self.forget(set(releases))
@@ -251,5 +251,5 @@ class CanaryState:
         return known
 
     def most(self, indices: Sequence[int]) -> int:
-        """Return which of some processes shows most: of a measure with several limits, the one to speak of."""
+        """Return the process with the strongest evidence: of a measure with several limits, the one to report."""
         return max(indices, key=lambda index: float(self.processes.log_e_peak[index]))

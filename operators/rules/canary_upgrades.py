@@ -9,13 +9,13 @@ from operators.stats.spending import Spending
 
 
 def without_measures(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return what was saved of an evaluator before there were measures as what is saved of one that has none."""
+    """Return a state saved before there were measures as the state of an evaluator without any."""
     none = {"_limits": (), "_columns": len(fields["_slis"]), "_blipped": fields["_at_once"], "_exceeding": {}}
     return fields | none
 
 
 def without_guard(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return what was saved of an evaluator before it looked at slices of outcomes, when alpha was shared equally."""
+    """Return a state saved before slices of outcomes were looked at, when alpha was shared equally, as one of now."""
     rule, columns = fields["rule"], fields["_columns"]
     cap = cap_of(rule)
     equal = dict.fromkeys(range(columns), 1.0 / columns)
@@ -28,7 +28,7 @@ def without_guard(fields: dict[str, Any]) -> dict[str, Any]:
 
 
 def without_shares(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return what was saved of an evaluator before labels were counted of requests: none was yet."""
+    """Return a state saved before labels were counted per request as one of now: none was counted yet."""
     rule, cap = fields["rule"], cap_of(fields["rule"])
     most = WINDOW_MS_MAX // fields["_pane_ms"]
     return fields | {"_shares": LabelShares(rule, fields["_dimensions"], fields["_grains"], cap, most)}

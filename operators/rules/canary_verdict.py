@@ -2,8 +2,8 @@
 
 BAD: the E-value of "the odds of a bad event are more than `tolerance` times the baseline's" has ever reached 1 / alpha;
 it stays BAD. OK: the odds ratio was shown to be below `margin`, without a relapse since, or the difference of ratios to
-be below `margin_points`. Else INSUFFICIENT. Each of the two words is ever wrong with chance <= alpha, however often one
-looks, while the odds ratio does not move; what they promise while it moves is said at `EProcesses.bounds`.
+be below `margin_points`. Else INSUFFICIENT. Each of the two words is ever wrong with chance <= alpha, however often it
+is looked at, while the odds ratio does not move; for what they promise while it moves see `EProcesses.bounds`.
 """
 
 import math
@@ -18,18 +18,18 @@ from operators.stats.e_process import NONE
 from operators.stats.multiple_testing import Bools
 from operators.wire.control import Arm, Evidence, Word
 
-ROOM = 2.0  # Margins in points that the baseline's ratio of good events has to be.
+ROOM = 2.0  # The baseline's ratio of good events must be at least this many margins in points.
 
 
 class Levels(msgspec.Struct, frozen=True, kw_only=True):
-    """What one SLI may be wrong with: about all traffic, and about all of its slices together."""
+    """The alphas of one SLI: for all traffic, and for all of its slices together."""
 
     all_traffic: float
     slices: float
 
 
 class Terms(msgspec.Struct, frozen=True, kw_only=True):
-    """How much worse is worse, and what is not worse: ratios of odds, and differences of ratios of bad events.
+    """Which difference counts as worse, and which as not worse: ratios of odds, and differences of bad ratios.
 
     BAD needs both tolerances to be passed; OK needs one of the margins to be kept.
     """
@@ -41,7 +41,7 @@ class Terms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def levels(alpha: float, slis: int, slices_act: bool) -> Levels:
-    """Share the promise of a release between its SLIs, and half and half with slices where a BAD slice acts.
+    """Share the alpha of a release equally between its SLIs, and half of it with slices where a BAD slice acts.
 
     The chances add up to `alpha` or less: `all_traffic` is the alpha of `words_of`, `slices` that of
     `multiple_testing.e_bh` over all slices. Where slices only inform, they take nothing: `slices` is the share of
@@ -57,7 +57,7 @@ def levels(alpha: float, slis: int, slices_act: bool) -> Levels:
 
 
 def words_of(kept: KeptEstimates, which: Ints, alpha: Floats | float, terms: Terms) -> list[Word]:
-    """Return the word of each process of `which` (W,), each of which may be wrong with `alpha`."""
+    """Return the word of each process of `which` (W,), each of which is wrong with chance `alpha` at most."""
     is_bad = kept.processes.log_e_peak[which] >= -np.log(alpha)
     if terms.tolerance_points > 0:
         is_bad &= kept.points(which, alpha)[0] > terms.tolerance_points
@@ -66,18 +66,18 @@ def words_of(kept: KeptEstimates, which: Ints, alpha: Floats | float, terms: Ter
 
 
 def not_worse(kept: KeptEstimates, which: Ints, alpha: Floats | float, terms: Terms) -> Bools:
-    """Return which processes of `which` (W,) keep a margin, surely.
+    """Return which processes of `which` (W,) surely keep a margin.
 
-    A margin in points says something only where there is room for harm as large: where nearly all that is counted is
-    bad, as where people send complaints and nothing else, no candidate is worse by many points. So the baseline's ratio
-    of good events must be `ROOM` margins at least: what passes then has never more than three times the baseline's odds
-    where most of them are bad.
+    A margin in points means something only where there is room for as much harm: where nearly everything counted is
+    bad, as where people send nothing but complaints, no candidate is worse by many points. So the baseline's ratio of
+    good events must be at least `ROOM` margins: where most events are bad, a candidate that passes has never more than
+    three times the baseline's odds.
     """
     processes = kept.processes
     _, upper = kept.odds(which, alpha)
     is_ok = upper <= terms.margin
     if terms.margin_points > 0:
-        # No word comes in fewer blocks than the cap leaves.
+        # The cap allows no word in fewer blocks than this.
         long_enough = np.maximum(processes.blocks[which], 1) * processes.log_cap >= -np.log(alpha)
         room = 1.0 - processes.ratios(which)[1] >= ROOM * terms.margin_points
         may_be = np.flatnonzero(long_enough & room & ~is_ok)
@@ -93,7 +93,7 @@ def evidence(
 
     `log_e` is the largest so far, and `p_value` its anytime-valid p. `value` is the difference at the same mix of
     strata, `raw` that of all events as they came. Counts are those of strata and blocks in which both arms had events:
-    the others could not be compared.
+    others could not be compared.
     """
     return evidence_each(kept, [index], np.array([alpha]), [(sli, arms)], pane_ms)[0]
 

@@ -13,7 +13,7 @@ from operators.rules.evidence_log import Process
 from operators.rules.missing_labels import LONG
 from operators.wire.control import Word
 
-# What is not said where the candidate's good labels, or its bad ones, come later than the baseline's.
+# The word that is withheld where the candidate's good labels, or its bad ones, come later than the baseline's.
 SLOWED: dict[str, Word] = {"good": "BAD", "bad": "OK"}
 FEWER_GOOD = "surely fewer of its requests have a good one"
 AWAITED = (
@@ -24,7 +24,7 @@ LABELS_ALONE = "more of its labels are bad, but not surely of its requests: its 
 
 
 def is_bad(canary: CanaryState, process: Process) -> bool:
-    """Whether a process was found BAD, which it stays."""
+    """Whether a process was found BAD; if so, it stays BAD."""
     log_e = canary.processes.log_e_peak[canary.index[process]]
     found = process.slice == "*" and log_e >= -np.log(alpha_of(canary, process))
     return process in canary.bad or (found and _at_pace(canary, process, "BAD") == "BAD")
@@ -40,7 +40,7 @@ def evaluated(canary: CanaryState) -> list[Word]:
         words[index] = _at_pace(canary, canary.of[index], words[index])
     canary.bad |= {canary.of[index] for index in worse_slices(canary, alphas) if words[index] == "BAD"}
     for index in _decided(words):
-        if words[index] == "BAD" and not canary.placed.whole[index]:  # By itself, but not among so many.
+        if words[index] == "BAD" and not canary.placed.whole[index]:  # BAD when judged alone, but not among so many.
             words[index] = "INSUFFICIENT"
     for process in canary.bad:
         words[canary.index[process]] = "BAD"
@@ -56,7 +56,7 @@ def _decided(words: Sequence[Word]) -> list[int]:
 
 
 def _at_pace(canary: CanaryState, process: Process, word: Word) -> Word:
-    """Return the word of a process, INSUFFICIENT where it may be so because labels of one version come later."""
+    """Return the word of a process, INSUFFICIENT where the cause may be that one version's labels come later."""
     if word not in SLOWED.values() or process in canary.bad:
         return word
     slower = canary.labelled.slower(process.release, process.sli)
@@ -65,20 +65,20 @@ def _at_pace(canary: CanaryState, process: Process, word: Word) -> Word:
 
 
 def of_labels_alone(canary: CanaryState, process: Process) -> bool:
-    """Whether a candidate is worse by its labels, and might not be if all that are missing were good."""
+    """Whether a candidate is worse by its labels, but might not be if all missing labels were good."""
     ratio = float(canary.processes.ratios(np.array([canary.index[process]]))[1][0])
     dated = canary.labelled.dated(process.release, process.sli)
     return dated and not canary.shares.is_bad(process, alpha_of(canary, process), ratio)
 
 
 def _may_turn(canary: CanaryState, process: Process) -> bool:
-    """Whether a candidate that is well by its labels might not be if all that are missing were bad."""
+    """Whether a candidate passes by its labels, but might not if all missing labels were bad."""
     well = canary.shares.is_ok(process, alpha_of(canary, process), canary.terms)
     return canary.labelled.dated(process.release, process.sli) and not well
 
 
 def _guarded(canary: CanaryState, process: Process, word: Word) -> Word:
-    """Return the word of a process, where its labels are mature, and what slices say of outcomes was looked at."""
+    """Return the word of a process after the guard, the age of its labels and doubts have been looked at."""
     release, sli, whole = process.release, process.sli, process.slice == "*"
     if whole and canary.guard.is_bad(release, sli, alpha_of(canary, process, guard=True)):
         return "BAD"
@@ -94,7 +94,7 @@ def _guarded(canary: CanaryState, process: Process, word: Word) -> Word:
 
 
 def _awaited(canary: CanaryState, process: Process) -> str:
-    """Say why a candidate that passes by its labels is to wait for later ones; nothing where it is not."""
+    """Say why a candidate that passes by its labels has to wait for later ones; empty where it does not."""
     release, sli = process.release, process.sli
     if not canary.labelled.dated(release, sli) or canary.labelled.has_waited(release, sli):
         return ""
@@ -103,7 +103,7 @@ def _awaited(canary: CanaryState, process: Process) -> str:
 
 
 def _doubt(canary: CanaryState, process: Process) -> str:
-    """Say why a candidate that passes on an SLI is not to be promoted all the same; nothing where it may be."""
+    """Say why a candidate that passes on an SLI is still not to be promoted; empty where it may be."""
     release, sli = process.release, process.sli
     if canary.guard.holds(release, sli, canary.rule.margin):
         return canary.guard.words(release, sli)
@@ -111,7 +111,7 @@ def _doubt(canary: CanaryState, process: Process) -> str:
 
 
 def missing(canary: CanaryState, process: Process) -> str:
-    """Say what keeps labels from deciding, where fewer of one version's have come."""
+    """Say why labels do not decide, where fewer labels of one version have come; empty where they do."""
     release = process.release
     if not canary.labelled.dated(release, process.sli):
         return ""

@@ -1,13 +1,13 @@
-"""Labels of a release by when their requests were made, so that both versions are compared at the same age.
+"""Labels of a release grouped by when their requests were made, so that both versions are compared at the same age.
 
-A block is what was asked in some panes, and of its labels those that came within the age that is mature: not those
-that came sooner or later in one version than in the other. It is complete when its last request is so old, whatever
-came meanwhile. The age is set by the policy, or learned from the baseline's labels (`label_delays.py`). A block's age
-is known before its first request, from labels that came before: what a block is depends on no label in it, so its
-e-values keep their promise. While the age is not believed it may grow from block to block, and nothing is promoted; it
-is frozen for the release once it is.
+A block is the requests of some panes, and those of their labels that came within the age called mature: labels that
+came sooner or later in one version than in the other make no difference. A block is complete when its last request is
+that old, whatever came meanwhile. The age is set by the policy, or learned from the baseline's labels
+(`label_delays.py`). A block's age is known before its first request, from labels that came before: no label of a block
+decides what the block is, so its e-values keep their promise. Until the age is believed it may grow from block to
+block, and nothing is promoted; once it is believed it is frozen for the release.
 
-A label that does not say when its request was made counts as if it was when the label came.
+A label that does not say when its request was made counts as if it was made when the label came.
 """
 
 from bisect import bisect_right
@@ -23,7 +23,7 @@ from operators.rules.missing_labels import LONG
 from operators.window.label_ages import UNDATED, LabelAges
 from operators.wire.control import Maturity
 
-BLOCKS = 60  # Of an age: so many are waited for at once, and none lasts longer than this part of it.
+BLOCKS = 60  # Per age: so many blocks are waited for at once, and none lasts longer than this part of the age.
 Values = tuple[str, ...]  # A finest slice, by the values of all dimensions.
 Counts = tuple[int, int, int]  # Labels, bad ones, and those that do not say when their requests were made.
 Arms = tuple[dict[Values, Counts], dict[Values, Counts]]  # Of candidate and baseline.
@@ -32,7 +32,7 @@ Blocks = dict[tuple[int, int], Arms]  # By the number of the stretch, and of the
 
 
 class Stretch(msgspec.Struct, frozen=True):
-    """From pane `begins` on blocks of `panes` panes are cut at `age` panes; `believed` is final."""
+    """From pane `begins` on, blocks last `panes` panes and are cut at `age` panes; once `believed` the age is final."""
 
     begins: int
     age: int
@@ -41,9 +41,9 @@ class Stretch(msgspec.Struct, frozen=True):
 
 
 class Block(msgspec.Struct, frozen=True, kw_only=True):
-    """Labels of `requests` from pane `begins` on, at the age that is mature, or if `late` at twice that.
+    """The labels of `requests` from pane `begins` on, at the mature age, or if `late` at twice that age.
 
-    `renewed`: its age is believed, and that of some before it was less.
+    `renewed`: the age of this block is believed, and was smaller for blocks before it.
     """
 
     begins: int
@@ -63,10 +63,10 @@ class Block(msgspec.Struct, frozen=True, kw_only=True):
 class Cohorts(msgspec.Struct, kw_only=True):
     """One release and SLI. `waiting` are the blocks under way, `later` those at twice the age, with their `requests`.
 
-    `taken` is the stretch of the last block that was complete, `youngest` the least age that counts still, `undated`
-    how many labels without a time of their request the blocks had, and `dated` says whether any had one. `renewed`:
-    blocks that were too young have been thrown away. `pace` says whether the candidate's labels come later; it has
-    `lasted` so many panes.
+    `taken` is the stretch of the last complete block, `youngest` the smallest age that still counts. `undated` is the
+    number of labels in the blocks that do not say when their request was made; `dated` says whether any did. `renewed`:
+    blocks that were too young have been thrown away. `pace` says whether the candidate's labels come later. The
+    comparison has `lasted` so many panes.
     """
 
     begins: int
@@ -86,7 +86,7 @@ class Cohorts(msgspec.Struct, kw_only=True):
     requests: dict[tuple[int, int], Requests] = {}
 
     def learn(self, pane: int, baseline: Delays | None) -> None:
-        """Take the age that the baseline's labels had taught when a pane began, for blocks that begin then or later."""
+        """Take the age that the baseline's labels taught before this pane, for blocks that begin in it or later."""
         believed = self.age_set is not None
         if self.stretches and self.stretches[-1].believed:
             return
@@ -99,7 +99,7 @@ class Cohorts(msgspec.Struct, kw_only=True):
         elif age > self.stretches[-1].age or believed:
             last = self.stretches[-1]
             new = self._stretch(pane, max(age, last.age), believed)
-            # Neither cuts a block short that has begun, nor one of its own.
+            # This cuts short neither a block that has begun, nor one of its own.
             ends = max(last.begins, -(-pane // last.panes) * last.panes)
             begins = max(self.begins, -(-ends // new.panes) * new.panes)
             self.stretches.append(msgspec.structs.replace(new, begins=begins))
@@ -129,7 +129,7 @@ class Cohorts(msgspec.Struct, kw_only=True):
                 counted[values] = counted.get(values, 0) + n
 
     def take(self, pane: int) -> list[Block]:
-        """Return the blocks that are complete with the end of a pane, in order; those at twice the age after others."""
+        """Return the blocks that are complete with the end of a pane, in order; those at twice the age come last."""
         self.lasted = pane + 1 - self.begins
         return [*self._mature(pane), *self._late(pane)] if self.waiting or self.later or self.requests else []
 
@@ -150,7 +150,7 @@ class Cohorts(msgspec.Struct, kw_only=True):
         return blocks
 
     def _late(self, pane: int) -> list[Block]:
-        """Return those at twice the age, except from before the age was believed, when the others were thrown away."""
+        """Return the blocks at twice the age; not those of an age not yet believed, once such were thrown away."""
         blocks = []
         for key in sorted(self.later.keys() | self.requests.keys()):
             begins, ends, stretch = self._span(*key)
@@ -164,20 +164,20 @@ class Cohorts(msgspec.Struct, kw_only=True):
 
     @property
     def mature(self) -> bool:
-        """Whether the age of what was taken is believed, or no label says when its request was."""
+        """Whether the age of the blocks taken is believed, or no label says when its request was made."""
         return not self.dated or self.stretches[self.taken].believed
 
     @property
     def may_promote(self) -> bool:
-        """Whether what was taken may promote: it is mature, and the candidate has served for twice its age.
+        """Whether the blocks taken may promote: they are mature, and the candidate has served for twice their age.
 
-        By then labels of the candidate that come later than the baseline's have shown.
+        By then labels of the candidate that come later than the baseline's have begun to show.
         """
         return self.mature and (not self.dated or self.lasted >= HISTORY * self.stretches[self.taken].age)
 
     @property
     def has_waited(self) -> bool:
-        """Whether labels that come much later have begun to come; where the policy sets the age, none does."""
+        """Whether labels that come much later have begun to come; where the policy sets the age, there are none."""
         return self.age_set is not None or self.lasted >= LONG * self.stretches[self.taken].age
 
     @property
@@ -205,7 +205,7 @@ class Cohorts(msgspec.Struct, kw_only=True):
 
 
 def _count(blocks: Blocks, arm: int, keys: Ints, counts: Ints, slices: Sequence[Values]) -> None:
-    """Add labels to blocks: `keys` (K, 3) stretch, number of the block, row of the slice; `counts` (K, 3)."""
+    """Add labels to blocks: `keys` (K, 3) are stretch, number of the block, row of the slice; `counts` (K, 3)."""
     if not len(keys):
         return
     distinct, which = np.unique(keys, axis=0, return_inverse=True)

@@ -1,10 +1,10 @@
-"""Which versions are compared, and from when on."""
+"""Which versions are compared, and since when."""
 
 import msgspec
 
 
 class Comparison(msgspec.Struct, frozen=True):
-    """A comparison from pane `begins` on: another `since` [pane] is another comparison, and starts from nothing.
+    """A comparison from pane `begins` on: another `since` [pane] makes another comparison, which starts from nothing.
 
     It is the `attempt`-th of this candidate.
     """

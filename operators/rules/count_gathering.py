@@ -1,4 +1,4 @@
-"""What panes bring of SLIs, gathered by release and finest slice until it is compared."""
+"""The SLI counts of panes, gathered by release and finest slice until they are compared."""
 
 from collections.abc import Collection, Sequence
 
@@ -23,9 +23,9 @@ Served = Sequence[tuple[SliceSeries, Ints]]  # Of a version, at the finest slice
 def add_counts(
     canary: CanaryState, counts: PaneCounts, names: Sequence[SliceSeries], releases: Sequence[Comparison]
 ) -> Shares:
-    """Add what the versions of releases served, at the finest slices, to the running blip; return what share counts.
+    """Add what versions of releases served, by finest slice, to the running blip; return the shares that count.
 
-    All is added at once where the strata are known, and chains and cohorts are not drawn from.
+    All of it is added at once where the strata are known, and neither chains nor cohorts have to be thinned.
     """
     if counts.chains is not None or canary.waits or not canary.strata or not releases:
         return _add_each(canary, counts, names, releases)
@@ -46,7 +46,7 @@ def add_counts(
 def _add_at_once(
     canary: CanaryState, counts: PaneCounts, places: ServedPlaces, row: Ints, releases: Collection[Comparison]
 ) -> Shares:
-    """Add the rows (E,) of a pane that are of these releases; -1 for none."""
+    """Add the rows (E,) of a pane that belong to these releases; -1 marks none."""
     pooled, pane, at_once = places.pooled, counts.pane, canary.at_once
     wanted = np.array([release in releases for release in pooled.releases], bool)
     some = np.flatnonzero((row >= 0) & wanted[pooled.release[places.stratum]])
@@ -55,13 +55,13 @@ def _add_at_once(
     pooled.open(served, canary.begun(pane), canary.blip_panes, canary.blipped)
     came = counts.units[row][:, canary.slis][:, at_once]
     place = stratum[:, None], at_once[None, :], 2 * arm[:, None]
-    pooled.pending[place] += came.sum(axis=2)  # A stratum and version is one slot.
+    pooled.pending[place] += came.sum(axis=2)  # Each stratum and version is one slot, so no place occurs twice.
     pooled.pending[place[0], place[1], place[2] + 1] += came[:, :, BAD]
     return _shares(canary, counts, pooled, row, pooled.release[stratum] * 2 + arm)
 
 
 def _shares(canary: CanaryState, counts: PaneCounts, pooled: PooledStrata, row: Ints, arm: Ints) -> Shares:
-    """Return what share of the events of rows counts, by release, where that is not all of both versions'."""
+    """Return the share of events that counts, by release, where not all events of both versions do."""
     events = np.zeros((2, 2 * len(pooled.releases)), np.int64)
     np.add.at(events[0], arm, counts.slis[row][:, canary.by_event, :COMPARED].sum(axis=(1, 2)))
     np.add.at(events[1], arm, counts.units[row][:, canary.by_event].sum(axis=(1, 2)))
@@ -79,7 +79,7 @@ def _shares(canary: CanaryState, counts: PaneCounts, pooled: PooledStrata, row: 
 def _add_each(
     canary: CanaryState, counts: PaneCounts, names: Sequence[SliceSeries], releases: Sequence[Comparison]
 ) -> Shares:
-    """Do the same release by release, leaving out chains that come again and again."""
+    """Add counts release by release, leaving out chains that come again and again."""
     shares: dict[Comparison, list[float]] = {}
     by_event, chains = canary.by_event, counts.chains
     if chains is not None:  # All but chains of labels.
@@ -111,7 +111,7 @@ def _add_each(
 def _rows_served(
     canary: CanaryState, counts: PaneCounts, names: Sequence[SliceSeries], releases: Sequence[Comparison]
 ) -> dict[tuple[str, str], dict[int, int]]:
-    """Return by model and version of releases the row of each finest slot."""
+    """Return the row of each finest slot, by model and version of the releases."""
     wanted = {(release.model, arm) for release in releases for arm in (release.candidate, release.baseline)}
     served: dict[tuple[str, str], dict[int, int]] = {}
     for row, slot in enumerate(counts.slots.tolist()):
@@ -122,14 +122,14 @@ def _rows_served(
 
 
 def _thin_cohorts(canary: CanaryState, served: Served, share: float, pane: int) -> None:
-    """Let a share of the requests of SLIs by cohorts count, as large as that of events: whose they are nobody knows."""
+    """Thin the requests of SLIs by cohorts to the same share as events, as their chains are not known."""
     for sli in canary.waits:
         for name, came in served:
             came[sli] = thinned(came[sli], share, pane, name.text)
 
 
 def _too_soon(canary: CanaryState, release: Comparison, pane: int) -> list[int]:
-    """Return the SLIs by cohorts whose requests in this pane are from before the comparison, or from a cold pane."""
+    """Return the SLIs by cohorts whose requests in this pane were made before the comparison, or in a cold pane."""
     cold = canary.cold.get(release, ())
     return [sli for sli, wait in canary.waits.items() if pane - wait < release.begins or pane - wait in cold]
 
@@ -140,7 +140,7 @@ def _leave_out(served: Served, slis: Sequence[int]) -> None:
 
 
 def _less(canary: CanaryState, came: Ints, out: Ints | None) -> Ints:
-    """Return the counts of a finest slice less what does not count of it."""
+    """Return the counts of a finest slice without those that do not count."""
     less = came.copy()
     if out is None:
         return less

@@ -1,6 +1,6 @@
-"""The word of each rule on a series as of this pane, and its evidence with the numbers of this pane.
+"""The word of each rule on a series as of this pane, and its evidence in the numbers of this pane.
 
-A verdict is written when its word changes. Events written later about the same verdict need newer numbers: from here.
+A verdict is written when its word changes. Events written later about the same verdict take newer numbers from here.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class Current:
     def of(self, rule: str, series: tuple[str, str, str], compared: str | None = None) -> Now:
         """Return the word of a rule on a (model, version, slice) and its evidence, each None where it has none.
 
-        Of a canary, which judges several, `compared` is the SLI or measure, and it has evidence alone.
+        A canary judges several SLIs and measures: `compared` names one, and only its evidence is returned.
         """
         if rule in self._canaries:
             return None, self._canaries[rule].current(series, compared)
@@ -45,7 +45,7 @@ class Current:
         return UNKNOWN if slot is None else self._alone[rule].current(slot, self._names)
 
     def shift(self, rule: str, of: tuple[str, str, str], since: int, code: int | None) -> ValueShift | None:
-        """Return how the values of a baseline have moved, by a canary, and its (model, candidate, measure)."""
+        """Return how the values of a baseline have moved, by a canary rule; `of` is (model, candidate, measure)."""
         return self._canaries[rule].shift(of, since, code) if rule in self._canaries else None
 
     def _slot(self, series: tuple[str, str, str]) -> int | None:

@@ -1,8 +1,8 @@
-"""Drift: a rule on findings. What a monitor says of a series stands until it says otherwise.
+"""Drift: a rule on findings. What a monitor says about a series stands until it says something else.
 
 BAD while a monitor says BAD, OK once one says OK and none BAD, else INSUFFICIENT. A window without enough values
-changes nothing: BAD stays BAD. BAD is told again when a monitor or a field joins that was not told of since the last
-OK: what is found first must not hide what is found later.
+changes nothing: BAD stays BAD. BAD is written again when a monitor or a field joins that was not reported since the
+last OK: what is found first must not hide what is found later.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -29,7 +29,7 @@ Found = tuple[str, Drift]  # A monitor, and what it found on one field.
 
 
 def _monitors(written: Written) -> tuple[str, ...]:
-    """Return the monitors that are there, of those that the rule names, or of all."""
+    """Return the monitors that exist, of those that the rule names, or of all."""
     policy, refuse = written.place.policy, written.place.refuse
     known = [monitor.name for monitor in policy.monitors]
     named = known if written.value is None else written.value
@@ -56,7 +56,7 @@ class DriftRule(ListeningRule, frozen=True, kw_only=True):
 
 
 class DriftEvaluator:
-    """State by series: the last result of each monitor, the rule's word, when [Unix ms]; findings already written."""
+    """State by series: the last result of each monitor, the rule's word, when [Unix ms], and reported findings."""
 
     def __init__(self, rule: DriftRule, policy: Policy) -> None:
         self.rule = rule
@@ -66,7 +66,7 @@ class DriftEvaluator:
         self._heard: dict[Key, dict[str, Heard]] = {}
         self._words: dict[Key, Word] = {}
         self._seen: dict[Key, int] = {}
-        self._announced: dict[Key, set[tuple[str, str]]] = {}  # By series the monitors and fields that were told.
+        self._announced: dict[Key, set[tuple[str, str]]] = {}  # By series, the monitors and fields that were reported.
 
     def step(self, pane: int, heard: Sequence[Heard]) -> list[Verdict]:
         """Take the results of monitors at a pane; return the verdicts that changed."""
@@ -84,7 +84,7 @@ class DriftEvaluator:
         return [verdict for key, series in changed.items() for verdict in self._verdict(key, series, pane)]
 
     def current(self, key: Key) -> tuple[Word | None, Evidence | None]:
-        """Return what it says of a series, and what monitors find on it by their last windows."""
+        """Return the word on a series, and what monitors find on it by their last windows."""
         word = self._words.get(key)
         found = list(_found([each for each in self._heard.get(key, {}).values() if each.word == "BAD"]))
         return word, _evidence(found[0][1], reason(found)) if found else None
@@ -121,7 +121,7 @@ class DriftEvaluator:
 
 
 def _found(bad: Sequence[Heard]) -> Iterator[Found]:
-    """Yield what is BAD, of all monitors, the worst first."""
+    """Yield the BAD findings of all monitors, the worst first."""
     every = [(each.monitor, drift) for each in bad for drift in each.found or (each.worst,)]
     yield from sorted(every, key=lambda found: (-found[1].excess, *_name(found)))
 
@@ -131,9 +131,9 @@ def _name(found: Found) -> tuple[str, str]:
 
 
 def reason(found: Sequence[Found]) -> str:
-    """Return in words which drift it is, and what is BAD, in this order: what each monitor found on each field.
+    """Return in words the kinds of drift, and then what each monitor found on each field.
 
-    The kinds come first: of many fields a sentence has the beginning alone.
+    The kinds come first, as a sentence about many fields shows only its beginning.
     """
     by_monitor: dict[str, list[str]] = {}
     for monitor, drift in found:
@@ -159,7 +159,7 @@ def _evidence(worst: Drift, why: str) -> Evidence:
 
 
 def _usual_grains(rule: DriftRule, place: TablePlace) -> tuple[Grain, ...]:
-    """Return all slices that its monitors watch: what is found on one is not silent for being found on no other."""
+    """Return all slices that its monitors watch, so that no finding is silent for lack of a grain."""
     return heard_grains(place.policy, rule.monitors)
 
 
@@ -179,7 +179,7 @@ def _check(rule: DriftRule, place: TablePlace) -> None:
 
 
 def _waits(place: TablePlace) -> bool:
-    """Tell whether a rule listens to nothing but monitors that have no profile yet."""
+    """Tell whether a rule listens only to monitors that have no profile yet."""
     waiting = place.policy.waiting
     named = place.raw.get("monitors", [*(each.name for each in place.policy.monitors), *waiting])
     return isinstance(named, list) and bool(named) and set(named) <= {*waiting}

@@ -1,13 +1,13 @@
-"""How sure the good ratio of an SLI is that is estimated from scores: by labels, which may be few.
+"""How sure the good ratio of an SLI estimated from scores is: that depends on labels, which may be few.
 
-Counts of such an SLI say nothing of what they were estimated from. Here are the bounds that the monitor `estimated` has
+The counts of such an SLI do not show what they were estimated from. Here are the bounds of the monitor `estimated`
 (`stats/estimated_accuracy.py`), for a rule's window and each of its series: from the scores of the answers in it, and
-the labels of that very series so far, as long as some come within `releases.known`.
+from that very series' labels so far, as long as some come within `releases.known`.
 
-Which scores answers have, and what labels say, is counted in BLOCKS stretches of panes and the one that runs, numbered
-from the epoch: from one window up to a twelfth more. It says how answers are spread over scores, not how many of them
-are good. Labels of the window that are surely worse than its scores were worth by those before leave no lower bound,
-such as are better no upper one. Memory: 8.7 KB a slot, less where it is saved.
+The scores of answers, and what labels say, are counted in BLOCKS stretches of panes and the running one, numbered from
+the epoch: that covers one window up to a twelfth more. It shows how answers are spread over scores, not how many of
+them are good. Labels of the window that are surely worse than earlier labels made its scores worth leave no lower
+bound, surely better ones no upper bound. Memory: 8.7 KB a slot, less where it is saved.
 """
 
 from typing import Any
@@ -67,10 +67,10 @@ class EstimateBounds:
         self._fade(slots[self.labels[slots].sum(axis=1) > LABELS_MAX])
 
     def _fade(self, slots: Ints) -> None:
-        """Let all labels of these slots count half: those before the window and those of it alike.
+        """Halve all labels of these slots: those before the window and those in it alike.
 
-        Each block keeps what the half of all up to its end is more than that up to its beginning, so rounding adds up
-        to no more than one label a cell.
+        Each block keeps half of all labels up to its end, less half of those up to its beginning, so that rounding adds
+        up to no more than one label a cell.
         """
         came = self.came[slots]
         before = np.maximum(self.labels[slots] - came.sum(axis=1), 0)
@@ -87,7 +87,7 @@ class EstimateBounds:
         return np.nan_to_num(found.lower, nan=0.0), np.nan_to_num(found.upper, nan=1.0)
 
     def held(self) -> Flags:
-        """Return by slot whether something is known of it."""
+        """Return by slot whether anything is known."""
         return np.asarray(self.answers.any(axis=(1, 2)) | self._known())
 
     def only(self, slots: Ints) -> None:
@@ -105,7 +105,7 @@ class EstimateBounds:
         self.block, self.pane = block, pane
 
     def __getstate__(self) -> dict[str, Any]:
-        """Only the series that something is known of, in as few bytes as the largest count needs."""
+        """Keep only the series of which something is known, in as few bytes as the largest count needs."""
         rows = np.flatnonzero(self.held())
         state = {name: _small(getattr(self, name)[rows]) for name in ("answers", "came", "labels")}
         return self.__dict__ | state | {"seen": (rows, self.seen[rows], len(self.seen))}
@@ -118,7 +118,7 @@ class EstimateBounds:
         self.seen = np.zeros(0, np.int64)
         self.grow(slots)
         self.answers[rows], self.labels[rows], self.seen[rows] = state["answers"], state["labels"], seen
-        if state["came"] is not None:  # It was saved before they were kept: all came before.
+        if state["came"] is not None:  # It was saved before `came` was kept: all labels came before the window.
             self.came[rows] = state["came"]
 
 
@@ -127,7 +127,7 @@ def _small(counts: NDArray[Any]) -> Any:
 
 
 def estimate_bounds_of(policy: Policy, sli: int, window_ms: int) -> EstimateBounds | None:
-    """Return what bounds a rule on an SLI, by its number, over a window; None if it is not estimated."""
+    """Return the estimate's bounds for a rule on an SLI, by its number, over a window; None if it is not estimated."""
     if policy.slis[sli].estimated_from is None:
         return None
     return EstimateBounds(window_ms // policy.pane_ms, policy.releases.known_ms // policy.pane_ms)
@@ -136,7 +136,7 @@ def estimate_bounds_of(policy: Policy, sli: int, window_ms: int) -> EstimateBoun
 def sure_of_estimate(
     bounds: EstimateBounds, slots: Ints, limit: Floats | float, confidence: float, found: tuple[Flags, Flags]
 ) -> tuple[Flags, Flags]:
-    """Return of which slots (K,) the good ratio is below a limit, and above it, by counts (`found`) and by bounds."""
+    """Return of which slots (K,) the good ratio is below a limit, and above it, by counts (`found`) and bounds."""
     below, above = (each.copy() for each in found)
     limits = np.broadcast_to(limit, len(slots))
     close = np.flatnonzero(below | above)

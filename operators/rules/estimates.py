@@ -1,7 +1,7 @@
-"""What follows from e-processes (`e_process.py`) beside their verdict, each (W,) for processes `which`, at `alpha`.
+"""What follows from e-processes (`e_process.py`) besides their verdict: (W,) each, for processes `which`, at `alpha`.
 
 How far apart the ratios of bad events are, which difference would have been seen by now, and how many events decide.
-What a process comes to follows from its own blocks and alpha alone, whatever others are asked for with it.
+An estimate depends on nothing but the process's own blocks and alpha, whatever others are asked for with it.
 """
 
 import numpy as np
@@ -12,16 +12,16 @@ from operators.stats.e_process import EProcesses
 from operators.stats.hypergeometric import growth
 from operators.stats.multiple_testing import Bools
 
-# Where `detectable` looks; between two of them, 5 % apart, it draws a line.
+# The odds ratios that `detectable` tries, 5 % apart; between two of them it interpolates.
 TIMES = np.geomspace(1.02, 1_000.0, 200)
-STRIDES = 36, 6, 1  # A place is looked for in stretches of so many, then in those of the one that has it.
+STRIDES = 36, 6, 1  # The first place is searched for in steps of this many, each within the step found before.
 
 
 def points(processes: EProcesses, which: Ints, alpha: Floats | float) -> tuple[Floats, Floats]:
     """Return bounds of the difference of the ratios of bad events, candidate less baseline, (W,) each.
 
-    Those of the odds ratio, read at the baseline's ratio as it was observed; or, where they are closer, those of each
-    arm's own ratio, which say something before anything bad has come.
+    Those of the odds ratio, read at the baseline's observed ratio; or, where they are closer, those from each arm's own
+    ratio, which already say something before anything bad has come.
     """
     return points_between(processes, which, alpha, processes.bounds(alpha, which))
 
@@ -40,21 +40,21 @@ def points_between(
 
 
 def shifted(ratio: Floats, times: Floats) -> Floats:
-    """Return the ratio whose odds are so many times those of another."""
+    """Return the ratio whose odds are `times` those of another."""
     odds = times * ratio / (1.0 - ratio)
     return odds / (1.0 + odds)
 
 
 def detectable(processes: EProcesses, which: Ints, alpha: Floats | float) -> Floats:
-    """Return the smallest true difference of ratios that would have been seen by now, (W,), infinite where none would.
+    """Return the smallest true difference of ratios that would have been seen by now, (W,); infinite where none would.
 
-    That is one whose expected ln E over the events so far, with the baseline as it is observed, reaches ln(2 / alpha):
-    1 / alpha, and the weight 1/2 of harm from the first block. A true one needs some more, because its size must be
-    learned first, and half of the time more, as it is an expectation.
+    That is the difference whose expected ln E over the events so far, with the baseline as observed, reaches ln(2 /
+    alpha): 1 / alpha, and the weight 1/2 of harm from the first block. A real difference must be somewhat larger, as
+    its size has to be learned first, and half of the time larger still, as this is an expectation.
     """
     places, size, by_end = np.zeros(len(which), np.int64), len(TIMES), np.zeros(len(which), bool)
     for stride in STRIDES:
-        # What is enough at one place is at all that follow: so of each stretch the end is looked at.
+        # What is enough at one place is enough at all that follow, so only the end of each stretch is looked at.
         ends = np.minimum(places[:, None] + np.arange(stride, size + stride, stride), len(TIMES)) - 1
         enough, size = _enough(processes, which, alpha, ends), stride
         by_end |= enough.any(axis=1)
@@ -64,7 +64,7 @@ def detectable(processes: EProcesses, which: Ints, alpha: Floats | float) -> Flo
 
 
 def _enough(processes: EProcesses, which: Ints, alpha: Floats | float, places: Ints) -> Bools:
-    """Return whether a true ratio of odds of `TIMES` at these `places` (W, P) would have been seen by now, (W, P)."""
+    """Return whether a true odds ratio of `TIMES` at these `places` (W, P) would have been seen by now, (W, P)."""
     n_c, n_b, _, b = (column[:, None] for column in _observed(processes, which))
     psi = (processes.tolerance * TIMES)[places]
     bad = n_c * shifted(b, psi) + n_b * b
@@ -76,9 +76,9 @@ def _enough(processes: EProcesses, which: Ints, alpha: Floats | float, places: I
 
 
 def decides_in(processes: EProcesses, which: Ints, alpha: Floats | float) -> Floats:
-    """Return how many further events of the candidate are expected to decide, (W,); infinite where none would.
+    """Return how many further events of the candidate should decide, (W,); infinite where none would.
 
-    Takes the odds ratio and the shares of traffic to stay what they have been, and counts to the sooner of BAD and of
+    Assumes that the odds ratio and the shares of traffic stay as they have been, and counts up to the sooner of BAD and
     OK.
     """
     margin = processes.margin
@@ -97,9 +97,9 @@ def _observed(processes: EProcesses, which: Ints) -> tuple[Floats, Floats, Float
 
 
 def _events(processes: EProcesses, which: Ints, null: float, needed: Floats) -> Floats:
-    """Return how many events of the candidate grow ln E against a null by `needed`, (W,); infinite where it does not.
+    """Return how many events of the candidate raise ln E against a null by `needed`, (W,); infinite where none do.
 
-    No block grows it by more than it may.
+    No block raises it by more than the cap allows.
     """
     n_c, n_b, c, b = _observed(processes, which)
     bad = n_c * c + n_b * b

@@ -13,13 +13,13 @@ from operators.store.rows import Column, Rows
 from operators.window.series_index import SliceSeries, series_columns
 from operators.wire.control import Word
 
-# What a row says of a process, without a block there is nothing but the zeros.
+# What a row says of a process; without a block there is nothing but the zeros.
 COUNTS = ("candidate_good", "candidate_bad", "baseline_good", "baseline_bad")
 FLOATS = ("value", "lower", "upper", "odds_ratio", "odds_lower", "odds_upper", "detectable", "decides_in")
 
 
 class About(msgspec.Struct, frozen=True, kw_only=True):
-    """What rows of one rule and pane have in common: `at` is the end of the pane [Unix ms]."""
+    """What the rows of one rule and pane have in common: `at` is the end of the pane [Unix ms]."""
 
     rule: str
     slis: tuple[str, ...]
@@ -30,7 +30,7 @@ class About(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Row(msgspec.Struct, frozen=True, kw_only=True):
-    """What is said of a process beside its own numbers; `needed` is the ln E that alone would decide."""
+    """What a row says besides the numbers of its process; `needed` is the ln E that alone would decide."""
 
     process: Process
     series: SliceSeries
@@ -39,7 +39,7 @@ class Row(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def evidence_rows(about: About, rows: Sequence[Row], numbers: Mapping[str, Column]) -> Rows:
-    """Return the rows; `numbers` are what `process_columns` or `empty_columns` returns for them, column by column."""
+    """Return the rows; `numbers` are their columns, from `process_columns` or `empty_columns`."""
     slis, measures = about.slis, about.measures
     columns = [row.process.sli for row in rows]
     return Rows(
@@ -62,7 +62,7 @@ def evidence_rows(about: About, rows: Sequence[Row], numbers: Mapping[str, Colum
 
 
 def process_columns(kept: KeptEstimates, which: Ints, alpha: Floats, pane_ms: int) -> dict[str, Column]:
-    """Return what `canary.evidence` says of each of `which` (W,), as columns, to the same bits; NaN is unknown."""
+    """Return what `canary.evidence` says of each of `which` (W,), as columns, bit by bit the same; NaN is unknown."""
     processes = kept.processes
     n_c, x_c, n_b, x_b = processes.counts[which].T
     candidate, baseline = processes.ratios(which)
@@ -91,7 +91,7 @@ def process_columns(kept: KeptEstimates, which: Ints, alpha: Floats, pane_ms: in
 
 
 def empty_columns(rows: int) -> dict[str, Column]:
-    """Return the same of processes that have compared nothing."""
+    """Return the same columns for processes that have compared nothing."""
     return {
         **{name: np.zeros(rows, np.int64) for name in COUNTS},
         **{name: np.full(rows, np.nan) for name in FLOATS},

@@ -1,18 +1,17 @@
 """Latency, cost and other measures in a canary: how often a value exceeds a limit that the baseline itself has set.
 
-A limit is a quantile of the baseline's values, or their mean, of blips before the running one: it is known before
-anything of the blip came in. It is the median of the quantiles of the last `STRETCHES` stretches of blips, each with
-values enough to say one: a few slow minutes move it little, and when the baseline is slower for good it soon follows.
-An event of the baseline is bad if its value is above the limit, one of the candidate if
-it is above (1 + tolerance) times the limit. Where the candidate's values are at most (1 + tolerance) times the
-baseline's, at every quantile, its events are bad no more often, in any slice and whatever the values' distribution: the
-same exact test as for SLIs holds (`operators/stats/e_process.py`). A candidate that is slower by more exceeds more
-often.
+A limit is a quantile of the baseline's values, or their mean, over blips before the running one: it is known before
+anything of the running blip comes in. It is the median of the quantiles of the last `STRETCHES` stretches of blips,
+each with enough values to give one: a few slow minutes move it little, and when the baseline is slower for good it soon
+follows. An event of the baseline is bad if its value is above the limit, one of the candidate if it is above
+(1 + tolerance) times the limit. A candidate whose values are at most (1 + tolerance) times the baseline's, at every
+quantile, has bad events no more often, in any slice and whatever the values' distribution: the same exact test as for
+SLIs holds (`operators/stats/e_process.py`). A candidate that is slower than that exceeds its limit more often.
 
-A mean is compared by two limits, the baseline's mean and its 95th percentile: values that are dearer by a factor show
-at the first, and some that are far dearer at the second. (A bound of means themselves needs a bound of the values; with
-one far out, where costs have tails, it takes many times as long.) Of the values of sessions, users and retries as large
-a share counts as of their events (`thinning.py`).
+A mean is compared by two limits, the baseline's mean and its 95th percentile: values that are all higher by a factor
+show at the first, and a few that are far higher at the second. (A bound of the means themselves would need a bound of
+the values; with one far out, where costs have tails, it takes many times as long.) For sessions, users and retries the
+share of values that counts is that of their events (`thinning.py`).
 
 Values are counted in the buckets of histograms, 2 % wide (`stats/histogram.py`), which makes the counts exact: limits
 are edges of buckets, and a tolerance is rounded up to whole buckets.
@@ -45,7 +44,7 @@ STRETCHES = 15  # A quarter of an hour, in blips of a minute.
 
 
 class Limit(NamedTuple):
-    """Of a measure, by its name and number in the policy: a quantile of the baseline, None for its mean.
+    """A limit on a measure, by its name and number in the policy: a quantile of the baseline, None for its mean.
 
     `steps` is the tolerance in buckets.
     """
@@ -58,11 +57,11 @@ class Limit(NamedTuple):
 
     @property
     def needs(self) -> int:
-        """Return how many values say where the limit lies."""
+        """Return how many values it takes to place the limit."""
         return max(N_MIN, math.ceil(BEYOND_MIN / (1 - (self.quantile or 0.0)) - 1e-9))
 
     def code_of(self, codes: Ints, counts: Ints) -> int:
-        """Return the bucket at whose upper edge the limit lies, of values in these buckets.
+        """Return the bucket at whose upper edge the limit lies, from the counts of values by bucket.
 
         >>> Limit("ms", 0, 0.5, 0.0, 0).code_of(np.array([10, 20, 30]), np.array([50, 1, 49]))
         10
@@ -70,11 +69,11 @@ class Limit(NamedTuple):
         return self.codes_of_each(codes, counts, np.zeros(1, np.int64))[0]
 
     def codes_of_each(self, codes: Ints, counts: Ints, starts: Ints) -> list[int]:
-        """Return what `code_of` does of each of several, none empty, which begin at `starts` of codes and counts."""
+        """Return `code_of` for each of several sets of values, none empty, which begin at `starts`."""
         totals = np.add.reduceat(counts, starts)
         if self.quantile is None:
             weighted, edges = values_of(codes) * counts, pairwise([*starts.tolist(), len(codes)])
-            # Each is summed up by itself: what else there is must not change how it is rounded.
+            # Each is summed by itself, so that the other sets cannot change how its sum is rounded.
             sums = np.array([weighted[start:end].sum() for start, end in edges])
             means: list[int] = codes_of(sums / totals).tolist()
             return means
@@ -85,7 +84,7 @@ class Limit(NamedTuple):
         return found
 
     def of_candidate(self, code: int) -> int:
-        """Return the bucket of (1 + tolerance) times the limit; none and less than none stay what they are."""
+        """Return the bucket of (1 + tolerance) times the limit; codes of zero and of no limit stay as they are."""
         return code + self.steps if code >= B_MIN else code
 
     def in_words(self, code: int) -> str:
@@ -101,7 +100,7 @@ def columns(rule: Canary) -> int:
 
 
 def limits_of(rule: Canary, policy: Policy) -> tuple[Limit, ...]:
-    """Return the limits that a rule compares at, each a column beside its SLIs."""
+    """Return the limits of a rule: each is a column beside those of its SLIs."""
     names = [measure.name for measure in policy.measures]
     limits: list[Limit] = []
     for each in rule.measures:
@@ -117,23 +116,23 @@ def _quantiles(measure: Compared) -> tuple[float | None, ...]:
 
 
 class Exceeding(msgspec.Struct, kw_only=True):
-    """Of one release what its baseline's values were lately, and the `codes` of the limits that follow, by number.
+    """The baseline's recent values of one release, and the `codes` of the limits that follow from them, by number.
 
-    `values` are of the stretch of blips under way, codes and counts by measure; `lately` has of each limit the codes
-    that the last stretches came to, the newest last; `history` by measure what both versions had in the last hour.
-    What came in is put there by `gathered_values.py`.
+    `values` are the codes and counts of the current stretch of blips, by measure; `lately` are the codes of each limit
+    over the last stretches, the newest last; `history` is what both versions had in the last hour, by measure. New
+    values are put here by `gathered_values.py`.
     """
 
     limits: tuple[Limit, ...]
     values: dict[int, tuple[Ints, Ints]] = {}
-    codes: dict[int, int] = {}  # One without has too few values yet.
+    codes: dict[int, int] = {}  # A limit without a code has too few values yet.
     lately: dict[int, list[int]] = {}
     history: dict[int, ValueHistory] = {}
 
     def shift(self, number: int, since: int, code: int | None) -> ValueShift | None:
-        """Return how the values of the baseline have moved from a minute on, by a limit; None where there were none.
+        """Return how the values of the baseline have moved since a minute, by a limit; None without values to tell.
 
-        `code` is the bucket that its limit was in before, None for what the minutes before say.
+        `code` is the bucket of the limit before; None: it follows from the minutes before.
         """
         limit, history = self.limits[number], self.history.get(self.limits[number].measure, ValueHistory())
         before = history.values(BASELINE, before=since)
@@ -152,9 +151,9 @@ class Exceeding(msgspec.Struct, kw_only=True):
 
 
 def renew(several: Sequence[Exceeding]) -> None:
-    """End a blip of releases of one rule: limits are set anew where the stretch under way has values enough.
+    """End a blip of releases of one rule: set limits anew where the current stretch has enough values.
 
-    There another stretch begins.
+    Another stretch begins there.
     """
     limits = several[0].limits if several else ()
     for measure in sorted({limit.measure for limit in limits}):

@@ -1,4 +1,4 @@
-"""What versions had of measures in a minute, in columns, until somebody looks: less work than to keep it by release."""
+"""The values of measures in a minute, in columns until they are read: less work than keeping them by release."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -18,7 +18,7 @@ Put = Callable[[Bucketed], None]
 
 
 class GatheredValues:
-    """Values of panes of one minute, which the `Exceeding` of each release is to have before it is looked at."""
+    """Values of the panes of one minute, to be put into the `Exceeding` of each release before that is read."""
 
     def __init__(self) -> None:
         self._of: Sequence[Exceeding] = ()
@@ -28,7 +28,7 @@ class GatheredValues:
         self._counts: list[Ints] = []
 
     def add(self, of: Sequence[Exceeding], minute: int, values: ArmValues) -> None:
-        """Take the values of a pane in a `minute` since 1970; their arms are of the releases that these are of."""
+        """Take the values of a pane in a `minute` since 1970; their arms are numbers of the releases of `of`."""
         if minute != self._minute or len(of) != len(self._of) or not all(map(is_, of, self._of)):
             self.settle()
             self._of, self._minute = of, minute
@@ -39,7 +39,7 @@ class GatheredValues:
         self._counts.append(values.n)
 
     def settle(self) -> None:
-        """Let each release have what was gathered of it."""
+        """Put what was gathered into the `Exceeding` of each release."""
         if not self._keys:
             return
         keys, counts = sum_by_key(np.concatenate(self._keys), np.concatenate(self._counts))
@@ -60,7 +60,7 @@ class GatheredValues:
             put(values)
 
     def _places(self, group: int) -> list[tuple[Bucketed, Put]]:
-        """Return what is known where values of a version and measure are kept, and what puts others there."""
+        """Return each place of a version's values of a measure: the values that are there, and what replaces them."""
         rest, arm = divmod(group, 2)
         number, measure = divmod(rest, self._measures)
         exceeding = self._of[number]

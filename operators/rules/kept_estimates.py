@@ -1,4 +1,4 @@
-"""Estimates of e-processes (`estimates.py`), each worked out once for a block, however many ask for it.
+"""Estimates of e-processes (`estimates.py`), each computed once per block, however often they are asked for.
 
 The words of a pane, its rows and its control events are made of the same bounds, and most processes have no block in
 most panes.
@@ -13,13 +13,13 @@ from operators.rules.estimates import decides_in, detectable, points_between
 from operators.stats.e_process import EProcesses
 
 Two = tuple[Floats, Floats]
-AT_ONCE = 1_024  # Processes: of more what is worked out is many times as large as what is kept of them.
+AT_ONCE = 1_024  # Processes: for more, the intermediate results are many times as large as what is kept.
 
 
 class KeptEstimates:
-    """The estimates of all processes; what is kept of one holds until its next block, or for another alpha.
+    """The estimates of all processes; those of a process hold until its next block, or for another alpha.
 
-    Where processes are left out (`EProcesses.only`) make another: it goes by their numbers.
+    Estimates go by the numbers of processes: make a new object where processes are left out (`EProcesses.only`).
     """
 
     def __init__(self, processes: EProcesses) -> None:
@@ -62,7 +62,7 @@ class KeptEstimates:
 
 
 class Kept:
-    """Two numbers of each process, and the blocks and alpha that they are of."""
+    """Two numbers for each process, and the blocks and alpha that they belong to."""
 
     def __init__(self) -> None:
         self._values = np.zeros((2, 0))
@@ -70,7 +70,7 @@ class Kept:
         self._alpha = np.zeros(0)
 
     def of(self, processes: EProcesses, which: Ints, alpha: Floats | float, work: Callable[[Ints, Floats], Two]) -> Two:
-        """Return both numbers of `which` (W,), from `work` where they are not known."""
+        """Return both numbers for `which` (W,), from `work` where they are not known."""
         more = processes.size - len(self._blocks)
         if more:
             self._values = np.pad(self._values, ((0, 0), (0, more)))

@@ -1,7 +1,7 @@
 """What a kind of rule brings: its keys in the policy, its evaluator, its words, and how its rollbacks are verified.
 
-A kind is one file beside this one, and one line in `registry.py`. Its struct has the keys of `[[rule]]`, each with its
-type and default; its `RuleKind` says the rest. Its runbook is the page of its name in infra/runbooks.
+A kind is one file beside this one, and one line in `registry.py`. Its struct has the keys of `[[rule]]`, with their
+types and defaults; its `RuleKind` has the rest. Its runbook is the page of its name in infra/runbooks.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -23,21 +23,21 @@ def _accept(rule: Rule, place: TablePlace) -> None:
 
 
 def nothing(rule: Rule, policy: Policy) -> Iterator[str]:
-    """Say no more than what is said of every rule."""
+    """Yield no line beyond those that every rule has."""
     yield from ()
 
 
 class RuleKind(msgspec.Struct, Generic[R], frozen=True, kw_only=True):
     """A kind of rule: `name` names it in a policy, `rule` has its keys, `evaluator` judges by one of it.
 
-    `recovery` says how low the ratio of bad events must come for a rollback to have helped (`recovery.py`).
+    `recovery` says how low the ratio of bad events must fall for a rollback to have helped (`recovery.py`).
 
-    For `rollguard check`: `when` says what makes it BAD, `detects` the smallest harm that it can see, line by line,
-    `looks_at` what is particular to it of what it judges.
+    For `rollguard check`: `when` says what makes it BAD, `detects` yields the smallest harm that it can see, line by
+    line, `looks_at` what is particular about the things it judges.
 
-    `usual_grains` are the slices of a rule whose table names none. `check` raises PolicyError for what the keys cannot
-    say one by one. `waits` tells of a table that the rule can do nothing yet, so that it is left out. `saved` are the
-    classes that its evaluator keeps, with their names for ever.
+    `usual_grains` are the slices of a rule whose table names none. `check` raises PolicyError for what single keys
+    cannot show. `waits` tells whether a rule from this table can do nothing yet, so that it is left out. `saved` are
+    the classes that its evaluator keeps, with their names for ever.
     """
 
     name: str

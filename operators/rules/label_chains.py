@@ -1,10 +1,10 @@
-"""How much of the labels of a pane counts: those whom the same people, or sessions, give again and again count less.
+"""How much of the labels of a pane counts: labels that the same people, or sessions, give again and again count less.
 
-Raters differ: one is strict, another is not. Where few of them stay with one version each, those of the candidate may
-be the strict ones by chance. So of the labels that say whose they are (`user_id`, else `session_id`) one of each chain
-counts in a pane, and chains that come again the more rarely (`recurring.py`), as of events. Which label is of which
-chain is not kept with its age: a share of the labels of both versions counts, as large as that of their chains
-(`thinning.py`), the smaller of the two. Requests are not thinned: fewer of both versions' have a label then, alike.
+Raters differ: one is strict, another is not. Where few of them stay with one version each, the candidate's may be the
+strict ones by chance. So among labels that say whose they are (`user_id`, else `session_id`) one of each chain counts
+in a pane, and chains that come again count more rarely (`recurring.py`), as with events. The chain of a label is not
+kept with its age, so a share of the labels of both versions counts: the smaller of the two shares of their chains
+(`thinning.py`). Requests are not thinned: fewer requests of both versions have a label then, alike.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,9 +24,9 @@ from operators.window.partial import NEITHER
 def share_of_labels(
     recurring: Recurring, chains: ComparedChains | None, slots: Ints, slis: Mapping[int, int]
 ) -> dict[int, float]:
-    """Return which share counts of the labels of a version in a pane, by SLI, where chains gave any; they are learned.
+    """Return the share of a version's labels that counts in a pane, by SLI, where chains gave any; learn the chains.
 
-    `slots` are its finest slices, `slis` (number in the policy: labels) are those that had some.
+    `slots` are the finest slices of the version, `slis` (number in the policy: labels) the SLIs with labels.
     """
     if chains is None or not slis:
         return {}
@@ -46,7 +46,7 @@ def share_of_labels(
 
 
 def thinned_labels(labels: LabelAges, names: Sequence[str], share: float, pane: int) -> LabelAges:
-    """Return a share of labels, each count rounded up or down by a hash of what it counts; `names` are of their rows.
+    """Return a share of labels, each count rounded up or down by a hash of what it counts; `names` are those of rows.
 
     >>> ages = LabelAges(*(np.array([each]) for each in (0, 0, 1, 7, 8, 10)))
     >>> int(sum(thinned_labels(ages, ["eu"], 0.25, pane).n[0] for pane in range(1_000)))
@@ -63,7 +63,7 @@ def thinned_labels(labels: LabelAges, names: Sequence[str], share: float, pane: 
 
 
 def smaller(one: Mapping[int, float], other: Mapping[int, float]) -> dict[int, float]:
-    """Return the smaller of the shares of two versions, by SLI: one share counts of the labels of both.
+    """Return the smaller share of two versions, by SLI: the same share of both versions' labels counts.
 
     >>> smaller({0: 0.5, 1: 1.0}, {0: 0.75})
     {0: 0.5, 1: 1.0}
@@ -72,6 +72,6 @@ def smaller(one: Mapping[int, float], other: Mapping[int, float]) -> dict[int, f
 
 
 def labels_by_sli(labels: Labels, model: str, version: str, slis: Sequence[int]) -> dict[int, int]:
-    """Return how many labels of SLIs a version has, where it has any."""
+    """Return the number of labels of a version, for those of some SLIs that have any."""
     sums = {sli: int(labels.of(model, version, sli).n.sum()) for sli in slis}
     return {sli: n for sli, n in sums.items() if n}

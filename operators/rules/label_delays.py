@@ -1,9 +1,9 @@
-"""How long labels of a version take to come: learned from what has come, good and bad ones apart.
+"""How long labels of a version take to come, learned from past labels, good and bad ones apart.
 
-Bad labels are few, and may be the slow ones: a complaint comes later than a click. So the age that is called mature is
-the larger of two, the ages at which nine in ten of the good and nine in ten of the bad labels that came had come. Slow
-labels of late requests have not come yet, so it is believed only once labels have been coming for twice as long, with
-enough of both, or for a day. Delays are counted in panes, in steps of an eighth; what came a week ago counts half.
+Bad labels are few, and may be the slow ones: a complaint comes later than a click. So the mature age is the larger of
+two ages: those by which nine in ten of the good labels had come, and nine in ten of the bad ones. Slow labels of late
+requests have not come yet, so the age is believed only once labels have been coming for twice as long, with enough of
+both kinds, or for a day. Delays are counted in panes, in steps of an eighth; labels a week old count half.
 """
 
 from collections.abc import Mapping
@@ -17,11 +17,11 @@ from operators.spans import DAY_MS
 from operators.window.label_ages import LAG_MAX
 from operators.window.pane_lengths import PaneLengths
 
-COMES = 0.9  # Of the labels of each kind, by the age that is called mature.
+COMES = 0.9  # Of the labels of each kind, by the mature age.
 ENOUGH = 10  # Labels of each kind.
-HISTORY = 2  # Times the age that labels must have been coming for.
+HISTORY = 2  # How many times the age labels must have been coming for.
 HALVING_MS = 7 * DAY_MS
-VERSIONS_MAX = 2_000  # Of a shard; those whose labels came last are kept.
+VERSIONS_MAX = 2_000  # In a shard; those with the latest labels are kept.
 # Ages, in panes, at which steps end: 0, 1, 2, ... and, where an eighth is more than one, times 9/8.
 _EDGES = np.ceil(1.125 ** np.arange(102)).clip(max=LAG_MAX + 1)
 STEPS: Ints = np.unique(np.concatenate([[0.0], _EDGES])).astype(np.int64)
@@ -51,13 +51,13 @@ class Delays(msgspec.Struct, kw_only=True):
         return int(ages.max())
 
     def believed(self, pane_ms: int) -> bool:
-        """Whether the age would not be another one with more labels."""
+        """Whether the age can be trusted not to change with more labels."""
         history = self.last - self.first
         enough = min(sum(each) for each in self.counts) >= ENOUGH or history * pane_ms >= DAY_MS
         return enough and history >= HISTORY * self.age
 
     def renumber(self, lengths: PaneLengths) -> None:
-        """Go over to panes of another length; an age is rounded up to whole ones."""
+        """Change to panes of another length; an age is rounded up to whole ones."""
         self.first, self.last = lengths.pane(self.first), lengths.pane(self.last)
         ages = np.minimum(-(-STEPS * lengths.before // lengths.now), STEPS[-1])
         step = np.searchsorted(STEPS, ages)
@@ -70,7 +70,7 @@ class LabelDelays(msgspec.Struct, kw_only=True):
     known: dict[tuple[str, str, int], Delays] = {}
 
     def renumber(self, lengths: PaneLengths) -> None:
-        """Go over to panes of another length."""
+        """Change to panes of another length."""
         for delays in self.known.values():
             delays.renumber(lengths)
 

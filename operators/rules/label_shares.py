@@ -1,24 +1,24 @@
-"""What can be said of labels of which some are still to come, and of one version perhaps more than of the other.
+"""What can be concluded while some labels are still to come, perhaps more of one version than of the other.
 
 Labels are compared at an age H by which nine in ten of the baseline's have come (`cohorts.py`). How many of the
-candidate's have come by then nobody knows: they may be slower, or fewer people may send them. What is the same whatever
-is missing is how many requests there were, so a verdict has to hold for the requests, too:
+candidate's have come by then is unknown: they may be slower, or fewer people may send them. The number of requests does
+not depend on what is missing, so a verdict has to hold for the requests, too:
 
-- BAD takes two things: more of the candidate's labels are bad, and more of its requests have a bad label. The second
+- BAD takes two findings: more of the candidate's labels are bad, and more of its requests have a bad label. The second
   is tested at the age H with a ratio above 1 / COMES, as a tenth of the baseline's bad labels is still to come, and at
   twice the age with any ratio above 1. The first alone is not enough, as good labels may be slow; nor is the second, as
-  people may be asked more often. BAD is wrong with a chance of at most alpha where labels of both versions come alike,
-  else 1.25 alpha: alpha at H and a quarter of it at twice the age.
-- OK is what stays so at twice the age, by when slow bad labels have come, and what is not worse even if all is bad that
-  is missing of the candidate's labels where the baseline's have come: the odds of a request without a good label are
-  surely no more than `margin` times the baseline's.
+  people may be asked more often. BAD is wrong with a chance of at most alpha where labels of both versions come at the
+  same pace, else 1.25 alpha: alpha at H and a quarter of it at twice the age.
+- OK must still hold at twice the age, when slow bad labels have come, and even if all labels are bad that the candidate
+  lacks where the baseline's have come: the odds of a request without a good label are surely no more than `margin`
+  times the baseline's.
 
-Where only few requests get labels, the latter says no more than that the candidate's are not fewer by a third: whoever
-says nothing may find good or bad what he got. Bad labels that come more than twice as late as the baseline's show in
-`label_pace.py` as soon as they come, and before that in `missing_labels.py`.
+Where only few requests get labels, the latter shows only that the candidate does not have a third fewer labels: people
+who send none may think well or badly of their answer. Bad labels that come more than twice as late as the baseline's
+show in `label_pace.py` as soon as they come, and before that in `missing_labels.py`.
 
-Where a slice has more labels than requests (several of one request, or requests that nobody reports), labels are
-counted instead of requests. Labels that do not say when their requests were made are left out of all this.
+Where a slice has more labels than requests (several for one request, or requests that nobody reports), labels are
+counted instead of requests. Labels that do not say when their request was made are left out of all this.
 """
 
 import math
@@ -37,12 +37,12 @@ from operators.rules.missing_labels import Requests, may_be_bad
 from operators.rules.stratified import RATIOS, Grain, Served, StratifiedProcesses, Values
 from operators.stats.e_process import EProcesses
 
-OLD = 0.25  # Of alpha, for what shows at twice the age: beside that for the age itself, which would take a blip more.
+OLD = 0.25  # Of alpha, for the test at twice the age: added to alpha, as sharing alpha would take a blip more.
 
 
 class LabelShares:
-    """State: processes of bad labels of requests at both ages, `young` and `old`; and at the later one, `late`, of bad
-    labels of labels, and of requests without a good one, `missing`.
+    """State: processes of bad labels per request at both ages, `young` and `old`; and at twice the age, `late`, of bad
+    labels per label, and `missing`, of requests without a good one.
     """
 
     def __init__(self, rule: Canary, dimensions: Grain, grains: Sequence[Grain], cap: float, most: int) -> None:
@@ -57,7 +57,7 @@ class LabelShares:
         self.missing = of(EProcesses(1.0, rule.margin, cap=cap), whole)
 
     def take(self, release: Comparison, sli: int, block: Block) -> None:
-        """Take a block at the age that is mature, or twice that."""
+        """Take a block at the mature age, or at twice that."""
         span = block.begins, block.panes
         bad = _of_requests(block, good=False)
         if block.late:
@@ -71,18 +71,18 @@ class LabelShares:
         """Return ln E now of "more of the candidate's requests have a bad label", at either age."""
         each = [
             of.processes.log_e(of.at(process)).sum() + math.log(part) for of, part in self._parts
-        ]  # Of one or none.
+        ]  # Of one process or none.
         return float(np.logaddexp(each[0], each[1]))
 
     def is_bad(self, process: Process, alpha: float, ratio: float) -> bool:
-        """Whether the candidate is worse even if all that is missing of its labels is good.
+        """Whether the candidate is worse even if all its missing labels are good.
 
-        `ratio` is that of the baseline's bad labels among its labels, which a `tolerance` above 1 is about.
+        `ratio` is the baseline's ratio of bad labels among its labels, to which a `tolerance` above 1 applies.
         """
         return any(self._is_bad(of, process, alpha * part, ratio) for of, part in self._parts)
 
     def is_ok(self, process: Process, alpha: float, terms: Terms) -> bool:
-        """Whether the candidate is surely not worse at twice the age, even if all is bad that is missing."""
+        """Whether the candidate is surely not worse at twice the age, even if all missing labels are bad."""
         pairs = [(of.kept, of.at(process)) for of in (self.late, self.missing)]
         return all(len(which) and not_worse(kept, which, alpha, terms)[0] for kept, which in pairs)
 
@@ -92,7 +92,7 @@ class LabelShares:
         return bool((self.missing.processes.log_e_peak[which] >= -math.log(alpha)).any())
 
     def may_be_missing(self, process: Process, terms: Terms) -> bool:
-        """Whether bad labels of the candidate may be missing at twice the age, as far as one sees."""
+        """Whether bad labels of the candidate seem to be missing at twice the age."""
         pairs = [(of.processes, of.at(process)) for of in (self.missing, self.old)]
         if not all(len(which) for _, which in pairs):
             return True
@@ -132,9 +132,9 @@ class LabelShares:
 
 
 def _of_requests(block: Block, *, good: bool) -> tuple[Served, Served]:
-    """Return how many requests of both versions have a bad label, or have no `good` one.
+    """Return how many requests of both versions have a bad label, or do not have a `good` one.
 
-    Of labels instead, where a slice of either version has more labels than requests.
+    Labels are counted instead where a slice of either version has more labels than requests.
     """
     served: tuple[dict[Values, tuple[int, int]], dict[Values, tuple[int, int]]] = ({}, {})
     for values in dict.fromkeys(values for arm in (*block.labels, *block.requests) for values in arm):

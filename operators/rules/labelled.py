@@ -1,4 +1,4 @@
-"""The SLIs of a canary rule that are on feedback: the cohorts of every release that is judged."""
+"""The SLIs of a canary rule that are on feedback: the cohorts of every release that is compared."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from typing import Any
@@ -15,7 +15,7 @@ from operators.wire.control import Maturity
 
 
 class _Asked(msgspec.Struct):
-    """Requests of some panes, the last of which is `pane`, while these releases were compared."""
+    """Requests of some panes up to `pane`, during which these releases were compared."""
 
     pane: int
     releases: list[Comparison]
@@ -23,9 +23,9 @@ class _Asked(msgspec.Struct):
 
 
 class Labelled:
-    """State: cohorts by release and SLI. `slis` are those on feedback: its number in the rule, and in the policy.
+    """State: cohorts by release and SLI. `slis` are those on feedback: number in the rule -> number in the policy.
 
-    `least` is how many panes a block lasts at least, `age_panes` the age that the rule sets.
+    `least` is the smallest number of panes that a block lasts, `age_panes` the age that the rule sets.
     """
 
     _asked: _Asked | None
@@ -45,9 +45,9 @@ class Labelled:
         requests: PaneRequests | None = None,
         shares: Mapping[Comparison, Mapping[int, float]] = {},  # Only read.
     ) -> Iterator[tuple[Comparison, int, Block]]:
-        """Put the labels of a pane to their requests; yield the blocks that are mature with its end.
+        """Count the labels of a pane for their requests; yield the blocks that are mature with its end.
 
-        Of the labels `shares` count, by release and SLI of the policy (`label_chains.py`).
+        `shares` are the shares of labels that count, by release and SLI of the policy (`label_chains.py`).
         """
         models = {name.model for name in labels.names}
         slices, texts = [tuple(name.dims.values()) for name in labels.names], [name.text for name in labels.names]
@@ -68,7 +68,7 @@ class Labelled:
                 yield release, sli, block
 
     def settle(self) -> None:
-        """Let cohorts have the requests that were gathered, of some panes at once: their blocks end with these."""
+        """Give cohorts the requests gathered over some panes: their blocks end with these."""
         asked, self._asked = self._asked, None
         requests = asked.requests.by_version() if asked is not None else {}
         for release in asked.releases if asked is not None else ():
@@ -79,7 +79,7 @@ class Labelled:
                         cohorts.add_requests(asked.pane, arm, requests.get((release.model, version), {}))
 
     def _ask(self, pane: int, releases: Sequence[Comparison], requests: PaneRequests | None) -> None:
-        """Gather the requests of a pane with those before it, where all of them count for the same blocks."""
+        """Gather the requests of a pane with those of earlier panes, as long as all count for the same blocks."""
         known = self._asked
         if known is None or not self._together(known, pane, releases):
             self.settle()
@@ -89,12 +89,12 @@ class Labelled:
             known.requests.add(requests)
 
     def _together(self, known: _Asked, pane: int, releases: Sequence[Comparison]) -> bool:
-        """Whether what was asked before counts for the same blocks as what is in a pane."""
+        """Whether the requests gathered so far count for the same blocks as those of a pane."""
         begun = any(known.pane < release.begins <= pane for release in releases)
         return known.pane // self.least == pane // self.least and known.releases == releases and not begun
 
     def __getstate__(self) -> dict[str, Any]:
-        """All, with what was gathered where it belongs."""
+        """All fields, after gathered requests are given to their cohorts."""
         self.settle()
         return {name: value for name, value in self.__dict__.items() if name not in ("_asked", "_last")}
 
@@ -103,7 +103,7 @@ class Labelled:
         self._derive()
 
     def _derive(self) -> None:
-        """Begin what is not saved: requests that were gathered, and the cohorts of the releases of the last pane."""
+        """Begin what is not saved: gathered requests, and the cohorts of the last pane's releases."""
         self._asked = self._last = None
 
     def forget(self, live: Set[Comparison]) -> None:
@@ -117,7 +117,7 @@ class Labelled:
         return all(cohorts.quiet for cohorts in self.cohorts.values())
 
     def may_promote(self, release: Comparison, sli: int) -> bool:
-        """Whether the labels that were compared are old enough, as all are that are none."""
+        """Whether the compared labels are old enough; True for an SLI without cohorts."""
         cohorts = self.cohorts.get((release, sli))
         return cohorts is None or cohorts.may_promote
 
@@ -127,7 +127,7 @@ class Labelled:
         return cohorts is None or cohorts.has_waited
 
     def dated(self, release: Comparison, sli: int) -> bool:
-        """Whether labels were put to the requests that they are of, by the times of these."""
+        """Whether labels were counted for their own requests, by the times of these."""
         cohorts = self.cohorts.get((release, sli))
         return cohorts is not None and cohorts.dated
 
@@ -137,16 +137,16 @@ class Labelled:
         return "" if cohorts is None else cohorts.pace.slower()
 
     def renewed(self, release: Comparison, sli: int) -> bool | None:
-        """Whether what was known of an SLI was thrown away, as it may be once; None where the age was known at once."""
+        """Whether labels of an SLI were thrown away, which may happen once; None where their age was known at once."""
         cohorts = self.cohorts.get((release, sli))
         return None if cohorts is None else _renewed(cohorts)
 
     def all_renewed(self) -> list[bool | None]:
-        """Return `renewed` of each release and SLI that there is something of."""
+        """Return `renewed` for each release and SLI with cohorts."""
         return [_renewed(cohorts) for cohorts in self.cohorts.values()]
 
     def maturity(self, release: Comparison, sli: int) -> Maturity | None:
-        """Return how old the labels were that were compared; None of an SLI on events."""
+        """Return how old the compared labels were; None for an SLI on events."""
         cohorts = self.cohorts.get((release, sli))
         return None if cohorts is None else cohorts.maturity
 

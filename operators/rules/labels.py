@@ -16,7 +16,7 @@ _NONE = np.zeros(0, np.int64)
 
 
 class Labels(msgspec.Struct, frozen=True, kw_only=True):
-    """`ages.row` index into `names`, which are finest slices of versions; SLIs are those of the policy.
+    """`ages.row` index into `names`, the finest slices of versions; SLIs are those of the policy.
 
     `places` are the places of the labels of each model and version.
     """
@@ -34,7 +34,7 @@ class Labels(msgspec.Struct, frozen=True, kw_only=True):
         return cls(names=names, ages=ages, places=dict(zip(number, np.split(order, ends), strict=True)))
 
     def of(self, model: str, version: str, sli: int) -> LabelAges:
-        """Return those of one version and SLI; their rows index into `names` still."""
+        """Return the labels of one version and SLI; their rows still index into `names`."""
         places = self.places.get((model, version), _NONE)
         places = places[self.ages.sli[places] == sli]
         return LabelAges(*(column[places] for column in self.ages))
@@ -44,11 +44,11 @@ NO_LABELS = Labels(names=(), ages=LabelAges(_NONE, _NONE, _NONE, _NONE, _NONE, _
 
 
 def labels_of(part: Partial | None, policy: Policy) -> Labels:
-    """Return the labels among what came in on time in a pane."""
+    """Return the labels that came in on time in a pane."""
     if part is None or not len(part.ages):
         return NO_LABELS
     ages = decode(part.ages, part.slis.shape[1])
-    if cohorts := by_cohorts(policy.slis):  # Those count when their time is over (`window/maturing.py`).
+    if cohorts := by_cohorts(policy.slis):  # Those count as events once their time is over (`window/maturing.py`).
         ages = LabelAges(*(column[~np.isin(ages.sli, list(cohorts))] for column in ages))
     every = list(part.series)
     series = [every[index] for index in part.which.tolist()]

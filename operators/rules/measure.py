@@ -1,13 +1,13 @@
 """Measure: a mean, a quantile or a cost per thousand requests lies beyond a limit, for some time.
 
-Judged at each end of the policy's window of that length, the one that slides by the smallest step where several have
-it. A series holds enough when its window has `n_min` values (`per_1k`: events).
+It is judged at each end of the policy's window of that length; where several windows have it, of the one that slides by
+the smallest step. A series has enough when its window has `n_min` values (`per_1k`: events).
 
 - BAD: enough, and surely beyond the limit, at each end of the window for `for_ms`.
-- OK: enough and within it; after BAD for `for_ms` too, so that a value close to the limit does not come and go.
-- INSUFFICIENT: too few values, where BAD stays BAD, and time neither begins nor ends; or beyond the limit, not surely.
+- OK: enough and within it; after BAD also for `for_ms`, so that a value close to the limit does not flap.
+- INSUFFICIENT: too few values, where BAD stays BAD and time is not counted; or beyond the limit, but not surely.
 
-Surely beyond: so is the bound of the window (`operators/window/bounds.py`), at the rule's `confidence`.
+Surely beyond: the bound of the window is beyond it, too (`operators/window/bounds.py`), at the rule's `confidence`.
 """
 
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ from operators.window.sums import LIMB_BITS
 from operators.window.watermark import END
 from operators.wire.control import Evidence, Word
 
-# By slot: ends of the window that were beyond or, once BAD, within the limit, and the first of them.
+# By slot: how many ends of the window were beyond the limit (once BAD: within it), and the first of them.
 FIELDS = [("run", "i8"), ("since", "i8")]
 
 
@@ -60,7 +60,7 @@ class MeasureRule(StatisticRule, frozen=True, kw_only=True):
 
 
 def _per(rule: MeasureRule, policy: Policy) -> tuple[int, int]:
-    """Return the number of the SLI or measure that a statistic is per unit of, and the digits of that."""
+    """Return the number of the SLI or measure that a statistic is per unit of, and its number of digits."""
     if rule.statistic == "per_success":
         return [sli.name for sli in policy.slis].index(rule.success), 0
     if rule.statistic == "per_kpi":
@@ -70,7 +70,7 @@ def _per(rule: MeasureRule, policy: Policy) -> tuple[int, int]:
 
 
 class MeasureEvaluator:
-    """Keeps by slot how long a value has been beyond its limit. Its windows are the policy's, of versions alone."""
+    """Keeps, by slot, how long a value has been beyond its limit. Its windows are the policy's, of versions alone."""
 
     _ok: bool | None = None  # Whether any series is OK; None: not worked out since the last step.
 
@@ -85,8 +85,8 @@ class MeasureEvaluator:
         self._series_state = SeriesState(rule, policy, FIELDS)
         self._slot_of: dict[tuple[str, ...], int] = {}  # Of the series that are judged, by name.
         self._named = 0
-        self._ended: tuple[Ints, Floats, Floats] | None = None  # What the windows that end with this pane hold.
-        # Of each series that is BAD what the last window that ended held: what is told again between two has this.
+        self._ended: tuple[Ints, Floats, Floats] | None = None  # What the windows hold that end with this pane.
+        # For each BAD series, what the last window to end held: events written between two ends need it.
         self._lately: dict[int, tuple[int, float, float, float]] = {}
 
     def step(self, counts: PaneCounts, windows: Sequence[WindowCounts], names: Sequence[SliceSeries]) -> list[Verdict]:
@@ -149,7 +149,7 @@ class MeasureEvaluator:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
         self._slot_of, self._named, self._ended = {}, 0, None
-        self._per = state.get("_per", (0, 0))  # Of older workers, whose rules were per event.
+        self._per = state.get("_per", (0, 0))  # Older workers had only rules per event.
 
     def _ends_with(self, pane: int) -> bool:
         return (pane + 1) * self._series_state.pane_ms % self._window.every_ms == 0
@@ -167,7 +167,7 @@ class MeasureEvaluator:
         self._ended = n, value, bounds = self._by_slot(window, len(kept))
         if window is None and not kept["word"].any():
             self._lately = {}
-            return []  # Without values nothing is counted, and series without a word stay without one.
+            return []  # Without values no time is counted, and series without a word stay without one.
         enough = n >= self.rule.n_min
         beyond = enough & self._beyond(value, value)
         surely = beyond & self._beyond(bounds[:, 0], bounds[:, 1])
@@ -184,7 +184,7 @@ class MeasureEvaluator:
         return [self._verdict(slot, int(n[slot]), float(value[slot]), bounds[slot], names) for slot in changed.tolist()]
 
     def _by_slot(self, window: WindowCounts | None, count: int) -> tuple[Ints, Floats, Floats]:
-        """Return of each of so many slots the number of values (count,), their measure, and its bounds (count, 2)."""
+        """Return for each of `count` slots the number of values (count,), the statistic, and its bounds (count, 2)."""
         n, value, bounds = np.zeros(count, np.int64), np.zeros(count), np.zeros((count, 2))
         if window is not None:
             rows = np.arange(len(window.names)) if window.of_rules is None else window.of_rules
@@ -197,7 +197,7 @@ class MeasureEvaluator:
         return n, value, bounds
 
     def _count_time(self, enough: Flags, beyond: Flags, surely: Flags) -> None:
-        """Count the time surely beyond the limit or, where it is BAD, the time within."""
+        """Count the time surely beyond the limit or, where it is BAD, the time within it."""
         kept = self._series_state.kept
         bad = kept["word"] == BAD
         counted = enough & np.where(bad, ~beyond, surely)

@@ -1,4 +1,4 @@
-"""The ln E at which a process of a canary rule decides by itself; where several slices are worse, less is enough."""
+"""The ln E at which a process of a canary rule decides alone; where several slices are worse, less is enough."""
 
 import math
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ _NONE = SliceWeights()
 
 
 def needed_of(canary: CanaryState, which: Ints, alphas: Floats) -> list[float]:
-    """Return that ln E of processes by their numbers, (W,), which may be wrong with `alphas`."""
+    """Return that ln E for processes by their numbers, (W,), with these `alphas`."""
     placed = canary.placed
     weights = [canary.weights.get(column, _NONE).of for column in placed.columns]
     of_each = np.where(placed.whole[which], 1.0, np.array([_of_new(each) for each in weights])[placed.column[which]])
@@ -30,7 +30,7 @@ def needed_of(canary: CanaryState, which: Ints, alphas: Floats) -> list[float]:
 
 
 def needed_each(canary: CanaryState, processes: Iterable[Process]) -> Iterator[float]:
-    """Yield that ln E of each of some processes, which need not be there yet."""
+    """Yield that ln E for each of some processes, which need not exist yet."""
     known: dict[tuple[Comparison, int, bool, float], float] = {}
     for process in processes:
         column = process.release, process.sli
@@ -43,5 +43,5 @@ def needed_each(canary: CanaryState, processes: Iterable[Process]) -> Iterator[f
 
 
 def _of_new(weights: dict[str, float]) -> float:
-    """Return what a slice weighs that has no weight yet."""
+    """Return the weight of a slice that has none yet."""
     return FIRST / max(len(weights), 1)

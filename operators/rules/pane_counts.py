@@ -21,8 +21,8 @@ from operators.wire.mirrored import is_mirrored
 class ComparedChains(msgspec.Struct, frozen=True, kw_only=True):
     """The chains that count in a pane, D: the `slot` of the finest slice of each, and its `classes` (D, S).
 
-    `chain` (D,) is the same in every pane, `key` another in each: below a share of 2 ** 63 is that share of all.
-    `inside` (R, S) are how many good and bad events of finest slices `slots` (R,) belong to any chain.
+    `chain` (D,) is the same in every pane, `key` another in each: keys below a share of 2 ** 63 are that share of all.
+    `inside` (R, S) are the good and bad events of finest slices `slots` (R,) that belong to any chain.
     """
 
     slot: Ints
@@ -39,7 +39,7 @@ class ComparedChains(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScoreCounts(msgspec.Struct, frozen=True, kw_only=True):
-    """Of each series in a pane: `answers` (W, CELLS) by score, and `labels` (W, 2 * CELLS), wrong ones, then right."""
+    """For each series in a pane: `answers` (W, CELLS) by score, and `labels` (W, 2 * CELLS), wrong then right ones."""
 
     answers: Ints
     labels: Ints
@@ -49,9 +49,9 @@ class PaneCounts(msgspec.Struct, frozen=True, kw_only=True):
     """One closed pane: `slots` (W,) are the series that something came in for, each once and rising.
 
     `events` (W,) counts requests, 0 where there was only feedback; `slis` (W, S, 3) good, bad, neither. A pane in which
-    nothing came in has W = 0. `units` (W, S, 2) are good and bad as they are compared between versions: of sessions,
-    users and retried requests one event each (`window/chains.py`). `scores` are counted where a rule is on an SLI that
-    is estimated.
+    nothing came in has W = 0. `units` (W, S, 2) are good and bad as versions are compared by them: sessions, users and
+    retried requests count as one event each (`window/chains.py`). `scores` are counted where a rule is on an estimated
+    SLI.
     """
 
     pane: int
@@ -66,9 +66,9 @@ class PaneCounts(msgspec.Struct, frozen=True, kw_only=True):
 class Roster:
     """Numbers the series that rules judge: (model, version, slice), and (model, `*`, slice) over all versions.
 
-    Of versions the slices are `grains`, of all together those of `together`: each slice costs. `by_slot` says whether a
-    rule keeps something by slot, so that the numbers are to outlive a restart; `scored` where scores and labels are
-    counted, None where no rule needs them.
+    Slices of versions are `grains`, those over all versions `together`: each slice costs. `by_slot` says whether a rule
+    keeps state by slot, so that the numbers have to outlive a restart; `scored` is where scores and labels are counted,
+    None where no rule needs them.
     """
 
     scored: Places | None = None
@@ -88,7 +88,7 @@ class Roster:
         return self.slots.names
 
     def count(self, pane: int, part: Partial | None) -> PaneCounts:
-        """Add the finest series of a closed pane up."""
+        """Add up the finest series of a closed pane."""
         if part is None:
             none = np.zeros(0, np.int64)
             slis = np.zeros((0, self.slis, 3), np.int64)
@@ -115,12 +115,12 @@ class Roster:
         return ScoreCounts(answers=answers, labels=labels)
 
     def _chains(self, pane: int, part: Partial, parents: Ints) -> ComparedChains | None:
-        """Return the chains that count, where finest slices are counted; `parents` (rows, grains) are slots."""
+        """Return the chains that count, if finest slices are counted; `parents` (rows, grains) are slots."""
         finest = tuple(range(len(self.slots.dimensions)))
         if part.chains is None or finest not in self.slots.grains:
             return None
         if (parents[:, self.slots.grains.index(finest)] == NOWHERE).any():
-            return None  # Of a pane from before a dimension began: then canaries had not begun either.
+            return None  # The pane is from before a dimension began, and canaries had not begun then either.
         chains, which = part.chains, drawn(part.chains, len(part.slis), _groups(part))
         key = chains.chain[which]
         return ComparedChains(
@@ -137,12 +137,12 @@ class Roster:
         return np.flatnonzero(self._seen >= pane)
 
     def go_on(self, new: "Roster") -> None:
-        """Count under the slices of a new roster from now on; the series that are known keep their slots."""
+        """Count by the slices of a new roster from now on; known series keep their slots."""
         self.slots.go_on(new.slots)
         self.by_slot, self.slis, self.scored = new.by_slot, new.slis, new.scored
 
     def only(self, slots: Ints) -> None:
-        """Keep these series, which get slots 0, 1, ...; all who keep state by slot must do the same."""
+        """Keep these series, which get slots 0, 1, ...; everything that keeps state by slot must do the same."""
         self.slots = self.slots.only(slots.tolist())
         self._seen = self._seen[slots]
 
@@ -156,7 +156,7 @@ class Roster:
         self._seen = np.full(len(self.names), NEVER)
 
     def add(self, model: str, version: str) -> int | None:
-        """Return the slot of all traffic of a version, or of all (`*`), new or not; None where none is counted."""
+        """Return the slot of all traffic of a version, or of all (`*`), new or not; None where it is not counted."""
         slot = self.slots.whole(model, version)
         self._grow()
         return slot
@@ -172,15 +172,15 @@ class Roster:
 
 
 def _units(part: Partial, chains: Chains) -> Ints:
-    """Return good and bad of each row as they are compared; the versions and slices of a model share its chains.
+    """Return good and bad of each row, as versions are compared; the versions and slices of a model share its chains.
 
-    A copy of a request would be of its chain, and nobody's request is left out for it: copies have chains of their own.
+    Copies of requests have chains of their own, so that no request is left out because of its copy.
     """
     return units(part.slis, chains, _groups(part))
 
 
 def _groups(part: Partial) -> Ints:
-    """Return a number for each row, the same of all rows that share their chains."""
+    """Return a number for each row, the same for all rows that share chains."""
     models: dict[tuple[str, bool], int] = {}
     keys = [(name.model, is_mirrored(name.version)) for name in part.series]
     group = np.array([models.setdefault(key, len(models)) for key in keys], np.int64)

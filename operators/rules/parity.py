@@ -1,15 +1,15 @@
 """Parity: the ratio of bad events of a slice is surely more than `gap` above that of the best slice of its dimension.
 
-What is compared are the slices of one version and one dimension (or cross), such as its regions, over windows of
-`window_ms` that tumble. Each slice has bounds of its ratio that hold however often one looks
-(`operators/stats/ratio_bound.py`), at the rule's `alpha` times the weight of the slice. The weights of the slices of a
-version and dimension add up to at most 1, whenever they come (`operators/stats/slice_weights.py`). So in a window, of a
-version and dimension whose true ratios differ by no more than `gap` all the while, any slice is ever called BAD with a
-chance of at most `alpha`. Of sessions and users with several requests one event counts in a pane.
+The slices of one version and one dimension (or cross) are compared, such as its regions, over tumbling windows of
+`window_ms`. Each slice has bounds of its ratio that hold however often one looks (`operators/stats/ratio_bound.py`), at
+the rule's `alpha` times the weight of the slice. The weights of the slices of a version and dimension add up to at most
+1, whenever they come (`operators/stats/slice_weights.py`). So if the true ratios of a version and dimension differ by
+no more than `gap` throughout a window, any of its slices is ever called BAD with a chance of at most `alpha`. Of
+sessions and users with several requests one event counts in a pane.
 
 - BAD: the lower bound of a slice is more than `gap` above the lowest upper bound of all slices.
 - OK: its upper bound is at most `gap` above the lowest of all lower bounds, and there are at least two slices.
-- Anything else leaves the word as it was, INSUFFICIENT at first: a new window proves nothing while it has few events.
+- Otherwise the word stays as it was, INSUFFICIENT at first: a new window proves nothing while it has few events.
 
 With 10 slices, alpha 0.01 and a gap of 5 points, a slice with 20 % bad events beside others with 5 % is found after
 some 700 events of its own (`tests/laws/test_parity_simulated.py`).
@@ -45,11 +45,11 @@ from operators.wire.control import Evidence, Word
 # By slot: good and bad events of the window.
 FIELDS = [("good", "i8"), ("bad", "i8")]
 SLICES_MIN = 2
-Group = tuple[str, str, str]  # Model, version, dimensions: slices that are compared.
+Group = tuple[str, str, str]  # Model, version, dimensions: the slices that are compared with each other.
 
 
 class Parity(Rule, frozen=True, kw_only=True):
-    """The ratio of bad events of `sli` on each slice is at most `gap` above that of the best, by `alpha` a window."""
+    """The bad ratio of `sli` on each slice is at most `gap` above that of the best; wrong with `alpha` a window."""
 
     sli: SliName
     gap: Inner = 0.05
@@ -62,13 +62,13 @@ class Parity(Rule, frozen=True, kw_only=True):
 
 
 class ParityEvaluator:
-    """Keeps by slot the events of the window, and of each group the weights of its slices."""
+    """Keeps the events of the window by slot, and the weights of the slices of each group."""
 
     def __init__(self, rule: Parity, policy: Policy) -> None:
         self.rule = rule
         self._sli = [sli.name for sli in policy.slis].index(rule.sli)
         self._panes = rule.window_ms // policy.pane_ms
-        self._window = NEVER  # The number of the window that runs.
+        self._window = NEVER  # The number of the running window.
         self._weights: dict[Group, SliceWeights] = {}
         self._series_state = SeriesState(rule, policy, FIELDS)
 
@@ -101,7 +101,7 @@ class ParityEvaluator:
 
     @property
     def quiet(self) -> bool:
-        """Whether an empty pane changes nothing: nothing is said but of slices with events."""
+        """Whether an empty pane changes nothing: always, as words change only on slices with events."""
         return True
 
     def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
@@ -160,7 +160,7 @@ class ParityEvaluator:
         return list(zip(np.split(low, ends), np.split(high, ends), strict=True))
 
     def _alpha(self, group: Group, members: Ints, names: Sequence[SliceSeries]) -> Floats:
-        """Return the chance of error of each bound of each slice."""
+        """Return the alpha of each bound of each slice."""
         weights = self._weights.setdefault(group, SliceWeights())
         texts = [names[slot].text for slot in members.tolist()]
         weights.take(texts)

@@ -1,4 +1,4 @@
-"""The e-processes of all releases of a canary rule bet at once on what a blip came to, where nothing is new of them."""
+"""E-processes of a canary rule bet at once on the counts of a blip, for all releases of which nothing is new."""
 
 import numpy as np
 
@@ -12,9 +12,9 @@ from operators.stats.multiple_testing import Bools
 
 
 def bet_at_once(canary: CanaryState, pane: int) -> list[Comparison]:
-    """Give the e-processes what came of SLIs in the windows that end before a pane; return the releases left out.
+    """Give the e-processes the counts of SLIs in windows that end before a pane; return the releases left out.
 
-    Left out are those with a process or a share of alpha that is new, or strata that say what became of a request.
+    Left out are those with a new process or a new share of alpha, or with strata that reveal outcomes (`guard.py`).
     """
     if not canary.strata:
         return []
@@ -31,7 +31,7 @@ def bet_at_once(canary: CanaryState, pane: int) -> list[Comparison]:
 
 
 def _may_be_guarded(canary: CanaryState, ended: Bools) -> Bools:
-    """Return which releases have strata of which nearly nothing is good, in windows that `ended`, (R,)."""
+    """Return which releases have strata of which nearly nothing is good, in windows that have `ended`, (R,)."""
     pooled = canary.pooled_strata()
     if not (canary.dimensions and () in canary.grains):
         return np.zeros(len(pooled.releases), bool)
@@ -40,7 +40,7 @@ def _may_be_guarded(canary: CanaryState, ended: Bools) -> Bools:
 
 
 def _step(canary: CanaryState, places: ProcessPlaces, windows: EndedWindows) -> None:
-    """Let processes take the windows that ended, those of one time at once."""
+    """Let processes take the windows that ended, all of the same time at once."""
     comparison, which = places.processes(windows.stratum, windows.sli)
     order = np.lexsort((which, windows.panes[comparison], windows.begins[comparison]))
     comparison, which = comparison[order], which[order]

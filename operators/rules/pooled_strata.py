@@ -1,6 +1,6 @@
-"""The strata of all releases of a canary rule together, so that what a pane brings is added to all of them at once.
+"""The strata of all releases of a canary rule together, so that the counts of a pane are added to all of them at once.
 
-What there is of each release is what its `Strata` say: their counts are parts of the ones here.
+The `Strata` of each release are still what counts: their arrays are views of the ones here.
 """
 
 from collections.abc import Mapping
@@ -30,11 +30,11 @@ class EndedWindows(NamedTuple):
 
 
 class PooledStrata:
-    """N strata of R releases: `release` (N,) are numbers in `releases`, and counts as of `Strata`, (N, ...).
+    """N strata of R releases: `release` (N,) is the number of each in `releases`; counts are as in `Strata`, (N, ...).
 
-    `until`, `panes` and `first` (R, SLIs) are those of the open windows. They hold as long as they `fit`: until a
-    release or stratum comes or goes. `number` is that of each release, `place` that of a stratum by the number of its
-    release and its text.
+    `until`, `panes` and `first` (R, SLIs) are those of the open windows. The pool holds as long as it `fits`: until a
+    release or stratum comes or goes. `number` is that of each release, `place` that of each stratum, by the number of
+    its release and its text.
     """
 
     pending: Ints
@@ -65,7 +65,7 @@ class PooledStrata:
                 setattr(strata, name, each[number])
 
     def fits(self, of: Mapping[Comparison, Strata]) -> bool:
-        """Whether these are the strata still, with their counts here."""
+        """Whether the strata are still these, with their counts here."""
         return len(of) == len(self.of) and all(
             one is other and one.pending.base is self.pending and one.until.base is self.until
             for one, other in zip(of.values(), self.of, strict=True)
@@ -103,7 +103,7 @@ class PooledStrata:
         return np.asarray((until != NEVER) & (until <= pane))
 
     def comparable(self, slis: Ints) -> Bools:
-        """Return of which strata both versions had something of `slis`, (N, slis)."""
+        """Return in which strata both versions had events of `slis`, (N, slis)."""
         return np.asarray((self.pending[:, slis, ::2] > 0).all(axis=2))
 
     def take(self, ended: Bools, slis: Ints) -> EndedWindows:
@@ -121,7 +121,7 @@ class PooledStrata:
         return windows
 
     def apart(self) -> set[Comparison]:
-        """Return the releases with a stratum that one version alone has served, as `Strata.alone` says."""
+        """Return the releases with a stratum that only one version has served, as in `Strata.alone`."""
         served = (self.seen[:, :, ::2] + self.pending[:, :, ::2]).sum(axis=1) > 0
         return self._some(self.release[served[:, 0] != served[:, 1]])
 

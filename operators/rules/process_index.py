@@ -1,6 +1,6 @@
 """The e-processes of a canary rule by release and column: an SLI, or a limit of a measure.
 
-What follows from what a process is about is found once, not whenever all of them are looked at.
+What a process is about is looked up once, not whenever all processes are.
 """
 
 from collections.abc import Sequence
@@ -14,12 +14,12 @@ from operators.stats.multiple_testing import Bools
 
 
 class ProcessIndex:
-    """Of K processes the number of their release and SLI in `columns`, `column` (K,), and which are of all traffic.
+    """K processes: `column` (K,) is the number of their release and SLI in `columns`, `whole` (K,) marks all traffic.
 
-    `by_release` are the numbers of the processes of each release, of which each has a `number`, and each process that
-    of its own, `release` (K,). `slices` are those of slices by column, as they came; `numbers` those of the slices that
-    a stratum belongs to, by release, its text, and SLI, once they were asked for. Those of one slice are told by
-    `of_slice`: what is said of a version with thousands of slices asks for each of them.
+    `by_release` are the numbers of the processes of each release. Each release has a `number`; `release` (K,) is that
+    of each process. `slices` are the processes of slices by column, in order of arrival; `numbers` those of the slices
+    that a stratum belongs to, by release, text of the stratum, and SLI, once they were asked for. `of_slice` finds the
+    processes of one slice: alerts on a version with thousands of slices ask for each of them.
     """
 
     def __init__(self) -> None:
@@ -35,7 +35,7 @@ class ProcessIndex:
         self._of_slice: dict[tuple[str, str, str], list[int]] = {}
 
     def follow(self, of: Sequence[Process]) -> None:
-        """Take the processes that have come since; those before must be the same."""
+        """Take the processes that are new since the last call; earlier ones must be the same."""
         known = len(self.column)
         if len(of) == known:
             return

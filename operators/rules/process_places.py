@@ -1,4 +1,4 @@
-"""Which e-processes of a canary rule what is compared of a stratum is of, found once for each stratum and SLI."""
+"""Which e-processes of a canary rule a comparison of a stratum belongs to, looked up once for each stratum and SLI."""
 
 from collections.abc import Mapping
 
@@ -15,7 +15,7 @@ UNKNOWN, NONE = -1, -2
 
 
 class ProcessPlaces:
-    """The numbers of the processes of strata and SLIs: UNKNOWN while one is to come, NONE behind the last."""
+    """The numbers of the processes of strata and SLIs: UNKNOWN until looked up, NONE behind the last."""
 
     def __init__(self, pooled: PooledStrata, placed: ProcessIndex, grains: int, columns: int) -> None:
         self.pooled, self.placed = pooled, placed
@@ -23,7 +23,7 @@ class ProcessPlaces:
         self._spends = np.zeros(len(pooled.releases), bool)
 
     def fits(self, pooled: PooledStrata, placed: ProcessIndex) -> bool:
-        """Whether these are places of such strata and processes."""
+        """Whether these are the places of such strata and processes."""
         return self.pooled is pooled and self.placed is placed
 
     def spends(self, spent: Mapping[Comparison, Spending]) -> Bools:
@@ -33,7 +33,7 @@ class ProcessPlaces:
         return self._spends
 
     def known(self, stratum: Ints, sli: Ints, spent: Mapping[Comparison, Spending]) -> Bools:
-        """Return of which releases (R,) all that is compared has processes, and its SLI a share of alpha."""
+        """Return the releases (R,) of which every comparison has processes, and its SLI a share of alpha."""
         new = np.flatnonzero(self._numbers[stratum, sli, 0] == UNKNOWN).tolist()
         known = np.ones(len(self.pooled.releases), bool)
         for at in new:
@@ -42,7 +42,7 @@ class ProcessPlaces:
         return known
 
     def processes(self, stratum: Ints, sli: Ints) -> tuple[Ints, Ints]:
-        """Return the processes of what is compared, one by one, and before them of which stratum and SLI each is."""
+        """Return the processes of comparisons one by one, and before them the index of the comparison of each."""
         numbers = self._numbers[stratum, sli]
         comparison, grain = np.nonzero(numbers >= 0)
         return comparison, numbers[comparison, grain]

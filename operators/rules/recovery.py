@@ -1,8 +1,8 @@
-"""How it is known that a rollback helped, by the kind of rule that asked for it: no kind may leave it open.
+"""How a rollback is known to have helped, by the kind of rule that asked for it: every kind must say.
 
-Where there is a ratio of bad events that is well and one that is harm, what serves now is tested against both
-(`operators/stats/recovery_test.py`). Without, the rule itself must call it OK, for as long as its proof took; that it
-does not call it BAD proves nothing.
+Where there are a bad ratio that is well and one that is harm, what serves now is tested against both
+(`operators/stats/recovery_test.py`). Otherwise the rule itself must call it OK, for as long as its proof took; not
+being called BAD proves nothing.
 """
 
 from collections.abc import Callable
@@ -32,17 +32,17 @@ class HasTarget(Protocol):
 
 
 def by_arms(rule: Rule, evidence: Evidence) -> BadRatios | None:
-    """Return the ratios of candidate and baseline: well is what the baseline had."""
+    """Return the bad ratios of candidate and baseline: the baseline's is the one that is well."""
     candidate, baseline = evidence.candidate, evidence.baseline
     if candidate is None or baseline is None:
         return None
     harm, well = inner(candidate.good, candidate.bad), inner(baseline.good, baseline.bad)
-    # All events as they came may hide what shows at the same mix of slices.
+    # The plain ratios of all events may hide what shows at the same mix of slices.
     return BadRatios(max(harm, min(well + (evidence.value or 0.0), (1 + well) / 2)), well)
 
 
 def by_threshold(rule: HasTarget, evidence: Evidence) -> BadRatios | None:
-    """Return the ratio that was found, and what the target that it was held to allows: its version's own, if any."""
+    """Return the bad ratio that was found, and the one that the target allows: its version's own, if any."""
     if evidence.good is None or evidence.bad is None:
         return None
     target = rule.target if evidence.threshold is None else evidence.threshold
@@ -50,7 +50,7 @@ def by_threshold(rule: HasTarget, evidence: Evidence) -> BadRatios | None:
 
 
 def by_verdict(rule: Rule, evidence: Evidence) -> None:
-    """Return that there is no ratio to test: for rules on values, on traffic, or on what monitors say."""
+    """Return None, as there is no ratio to test: for rules on values, on traffic, or on findings of monitors."""
 
 
 def inner(good: int, bad: int) -> float:

@@ -1,19 +1,20 @@
-"""How often the same users, sessions and requests come again during a release, and which of their events count then.
+"""How often the same users, sessions and requests come again during a release, and which of their events then count.
 
-Users differ: one fails often, another never. Where few users stay with one version each, those of the candidate may be
-the worse ones by chance, and no number of their requests says otherwise: what counts is how many users there are. One
+Users differ: one fails often, another never. Where few users stay with one version each, the candidate's may be the
+worse ones by chance, and no number of their requests shows otherwise: what counts is how many users there are. One
 event of each in a pane would count a user as often as there are panes. So of the chains of a pane (`chains.py`) a share
 counts, drawn by their hashes:
 
     share = 1 / A,    A = sum of a^2 / sum of a,
 
-with a how many panes so far a chain was in, from the release on: A is what that is for the chain of a typical event.
-One that comes in every pane counts about ln(panes) times over a whole release, and one that comes once always does: of
-many users nothing is left out. The share follows from earlier panes and from who came, not from what came of it. Each
-version has its own: ten testers of a candidate are not many users because the baseline has a million.
+where a is the number of panes that a chain was in so far, from the release on: A is that number for the chain of a
+typical event. A chain that comes in every pane counts about ln(panes) times over a whole release, and one that comes
+once always counts: with many users nothing is left out. The share follows from earlier panes and from who came, not
+from the outcomes. Each version has its own: ten testers of a candidate are not many users because the baseline has a
+million.
 
 A is taken from the `CHAINS_MAX` chains with the smallest hashes of all that came, a fair sample in which each has been
-counted from its first time on (what is once left out for smaller ones never comes back). Memory: 8 KB a version.
+counted from its first time on (a chain once left out for smaller ones never comes back). Memory: 8 KB a version.
 
 Source: E. Cohen, H. Kaplan, "Summarizing data using bottom-k sketches", PODC 2007, 225-234; the weight A - 1 times the
 correlation within a chain is the design effect of L. Kish, "Survey Sampling" (1965), section 5.4.
@@ -35,14 +36,14 @@ _NONE = np.zeros(0, np.int64)
 
 
 class Recurring(msgspec.Struct, kw_only=True):
-    """Of one version of a release: the sampled `chains`, rising, and in how many panes each was, `panes`."""
+    """One version of a release: the sampled `chains`, rising, and the number of `panes` that each was in."""
 
     chains: Ints = _NONE
     panes: Ints = _NONE
 
     @property
     def share(self) -> float:
-        """Return which share of the chains of the next pane counts."""
+        """Return the share of the chains of the next pane that counts."""
         panes: Floats = self.panes.astype(float)
         return float(panes.sum() / (panes * panes).sum()) if len(panes) else 1.0
 
@@ -63,7 +64,7 @@ class Recurring(msgspec.Struct, kw_only=True):
 
 
 def left_out(recurring: Recurring, chains: ComparedChains | None, slots: Collection[int]) -> dict[int, Ints]:
-    """Return what of these slots does not count as it comes again and again, good and bad (S, 2) by slot.
+    """Return what does not count of these slots because it comes again and again, good and bad (S, 2) by slot.
 
     The chains are learned, for the panes that follow.
     """

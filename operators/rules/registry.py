@@ -32,7 +32,7 @@ def rule_kind_of(rule: Rule) -> RuleKind[Any]:
 
 
 def evaluators_of(policy: Policy) -> tuple[list[Evaluator], list[CanaryEvaluator], list[DriftEvaluator]]:
-    """Return the evaluators of a policy's rules: on each series alone, on releases, and on what monitors find."""
+    """Return the evaluators of a policy's rules: on single series, on releases, and on findings of monitors."""
     alone: list[Evaluator] = []
     releases, listening = [], []
     for rule in policy.rules:

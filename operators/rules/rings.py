@@ -1,12 +1,12 @@
-"""Sums of one SLI over a sliding window, by slot, from hops: what ended is taken away, events are never seen again.
+"""Sums of one SLI over a sliding window, by slot, from hops: ended hops are taken away, events are not seen again.
 
 A window of P panes is counted in hops of `hop_panes(P)` panes, numbered from the epoch, so that the sums do not depend
-on when counting began. They cover the hop that runs and the full ones before it: always more than window - hop, at
-most the window, and exactly the window at the end of each hop. Sixty hops are at most 1.7 % of the window; 5 m of 10 s
-panes has 30 hops of one pane, and is exact at each pane.
+on when counting began. They cover the running hop and the full ones before it: always more than window - hop, at most
+the window, and exactly the window at the end of each hop. With sixty hops, a hop is at most 1.7 % of the window; 5 m of
+10 s panes has 30 hops of one pane, and is exact at each pane.
 
-Memory: 8 bytes a slot and hop, so some 500 B a series for a window of any length; saved, a half of that or less.
-Where a window counts more than 32 bits hold, it takes twice as much.
+Memory: 8 bytes a slot and hop, so some 500 B a series for a window of any length; at most half of that when saved.
+Where counts of a window need more than 32 bits, it takes twice as much.
 """
 
 from typing import Any
@@ -25,10 +25,10 @@ Hops = NDArray[np.int32] | NDArray[np.int64]
 
 
 def hop_panes(panes: int) -> int:
-    """Return how many panes of a window of `panes` are counted as one.
+    """Return how many panes of a window of `panes` make one hop.
 
-    That is at least a sixtieth; where a whole number of hops below twice that fits the window, they are used. Where
-    none does (a prime number of panes above 60), the sums cover less than the window by less than one hop more.
+    A hop is at least a sixtieth of the window; where a length below twice that fits the window a whole number of times,
+    it is used. Where none does (a prime number of panes above 60), the sums fall short by less than one hop more.
 
     >>> [hop_panes(panes) for panes in (30, 60, 90, 360, 25_920, 61)]
     [1, 1, 2, 6, 432, 2]
@@ -50,7 +50,7 @@ class Ring:
     def __init__(self, panes: int, sli: int) -> None:
         self.hop_panes = hop_panes(panes)
         self.sli = sli
-        self.hop = NEVER  # Number of the hop that runs.
+        self.hop = NEVER  # The number of the running hop.
         self.hops: Hops = np.zeros((0, panes // self.hop_panes, 2), np.int32)
         self.totals: Ints = np.zeros((0, 2), np.int64)
 
@@ -78,12 +78,12 @@ class Ring:
         if slots > len(self.totals):
             self.hops = with_rows(self.hops, slots)  # type: ignore[assignment]  # Of the type that it has.
             self.totals = with_rows(self.totals, slots)
-            self._held = self.held.copy()  # Who follows it, or is followed, has the others.
+            self._held = self.held.copy()  # Rings that follow each other share the old list.
 
     def push(self, counts: PaneCounts, slots: Ints, rows: Ints) -> list[Ints]:
-        """Take the next pane: these rows of its counts are of these slots. They rise; some may be left out.
+        """Take the next pane, in whose counts these rows belong to these slots. Slots rise; some may be left out.
 
-        Return slots, a list of arrays of them: of no others has the sum changed.
+        Return arrays of slots; no slot outside them has a sum that changed.
         """
         moved = self.move(counts.pane)
         if len(slots):
@@ -95,11 +95,11 @@ class Ring:
         return moved
 
     def came(self, counts: PaneCounts, rows: Ints) -> Ints:
-        """Return good and bad of these rows of a pane, (K, 2)."""
+        """Return the good and bad of these rows of a pane, (K, 2)."""
         return counts.slis.take(rows, axis=0)[:, self.sli, GOOD : BAD + 1]
 
     def move(self, pane: int) -> list[Ints]:
-        """Go on to a pane; return the slots of which something falls out of the window, for each hop that does."""
+        """Move on to a pane; return the slots for which something falls out of the window, for each hop that does."""
         hop, held, size, moved = pane // self.hop_panes, self.held, self.hops.shape[1], list[Ints]()
         while held and held[0] <= hop - size:
             column = self.hops[:, held.pop(0) % size]
@@ -111,12 +111,12 @@ class Ring:
         return moved
 
     def hold(self, slots: Ints, came: Ints, most: int) -> None:
-        """Keep what came of slots, (K, 2), in the hop that runs; none has more than `most` in the window."""
+        """Add to the running hop what came in for slots, (K, 2); none has more than `most` in the window."""
         if self.hops.dtype == np.int32 and most > INT32_MAX:
             self.hops = self.hops.astype(np.int64)
         place = self.hop % self.hops.shape[1]
         if self.hops.dtype == np.int32 and len(slots) > FEW:
-            # Good and bad are added as one number: neither reaches into the other.
+            # Good and bad are added as one number: neither overflows into the other.
             self.hops.view(np.int64)[:, place, 0][slots] += np.ascontiguousarray(came, np.int32).view(np.int64)[:, 0]
         else:
             self.hops[:, place][slots] += came
@@ -124,11 +124,11 @@ class Ring:
             self.held.append(self.hop)
 
     def follow(self, other: "Ring") -> None:
-        """Be what another one of the same window is, with the same arrays, until either keeps other slots or grows."""
+        """Share the arrays of another ring of the same window, until either keeps other slots or grows."""
         self.hop, self.hops, self.totals, self._held = other.hop, other.hops, other.totals, other._held
 
     def same(self, other: "Ring") -> bool:
-        """Tell by slot whether another ring has the same panes in its window."""
+        """Tell, by slot, whether another ring has the same panes in its window."""
         return self.hop == other.hop and np.array_equal(self.hops, other.hops)
 
     def only(self, slots: Ints) -> None:

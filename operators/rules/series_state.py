@@ -47,11 +47,11 @@ class SeriesState:
         self._name = rule.name
         self._grains = rule.slices(policy.dimensions)
         self._of_versions = rule.scope == "version"
-        # A series not heard of for so long, and of which nothing is in a window, need not be remembered as BAD.
+        # A series without events for this long, and with empty windows, need not be remembered as BAD.
         self._known_panes = policy.releases.known_ms // policy.pane_ms
         self.pane_ms = policy.pane_ms
         self.pane = NEVER
-        # What follows from the name of a series is neither forgotten with it nor a reason to remember it.
+        # Fields that follow from the name of a series are not forgotten with it, and no reason to remember it.
         self._fields = ("word", *(str(field[0]) for field in fields if field[0] != "target"))
         self.kept = np.zeros(0, [("member", "?"), ("word", "i1"), ("seen", "i8"), *fields])
 
@@ -66,7 +66,7 @@ class SeriesState:
             self.kept = np.concatenate([self.kept, self.begun(names[len(self.kept) :])])
 
     def begun(self, names: Sequence[SliceSeries]) -> NDArray[Any]:
-        """Return what is kept at first of series that are new."""
+        """Return the rows of new series."""
         more = np.zeros(len(names), self.kept.dtype)
         more["member"] = [self._covers(name) for name in names]
         more["seen"] = NEVER
@@ -89,7 +89,7 @@ class SeriesState:
 
     @property
     def about(self) -> Hashable:
-        """What two rules share that are about the same series, and remember them for as long."""
+        """What rules have in common that are about the same series, and remember them equally long."""
         return frozenset(self._grains), self._of_versions, self._known_panes
 
     def verdict(
@@ -107,14 +107,14 @@ class SeriesState:
         return WORDS[self.kept["word"][slot]] if known else None
 
     def remembered(self) -> Flags:
-        """Return by slot whether something is remembered that no window holds any more, of a series that is known."""
+        """Return, by slot, whether a known series has anything to remember that no window holds any more."""
         return np.asarray(self._some() & (self.kept["seen"] > self.pane - self._known_panes))
 
     def only(self, slots: Ints) -> None:
         self.kept = self.kept[slots]
 
     def _some(self) -> Flags:
-        """Return by slot whether anything but when it was seen is kept."""
+        """Return, by slot, whether anything is kept besides when it was seen."""
         some = np.zeros(len(self.kept), bool)
         for name in self._fields:
             there = self.kept[name] != 0
@@ -122,9 +122,9 @@ class SeriesState:
         return some
 
     def __getstate__(self) -> dict[str, Any]:
-        """Save rows with something in them only. Of others fields are zero: `ago` is how many panes ago they were seen.
+        """Save only rows with something in them; others are all zero but for `ago`, how many panes ago they were seen.
 
-        A window may still hold something of these, and come to a word in a pane in which nothing of them comes in.
+        A window may still hold something of those, and lead to a word in a pane in which nothing of them comes in.
         """
         rows, member, known = np.flatnonzero(self._some()), self.kept["member"], self._known_panes
         ago = np.clip(self.pane - self.kept["seen"][member], 0, known).astype(np.min_scalar_type(known))

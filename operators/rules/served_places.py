@@ -1,4 +1,4 @@
-"""Where what a pane brings of series belongs in the strata of all releases of a canary rule, found once."""
+"""Where the counts of a pane's series belong in the strata of all releases of a canary rule, looked up once."""
 
 from collections.abc import Sequence
 
@@ -12,9 +12,9 @@ from operators.window.series_index import SliceSeries
 
 
 class ServedPlaces:
-    """Where what came in of a slot belongs: E times `slot`, the `stratum` of the pool, and its `arm`, (E,) each.
+    """Where the counts of slots belong: E entries of `slot`, `stratum` in the pool, and `arm`, (E,) each.
 
-    `open` are slots of the releases that have no stratum yet, with these releases.
+    `open` are slots without a stratum yet, with the releases that lack it.
     """
 
     def __init__(self, pooled: PooledStrata, names: Sequence[SliceSeries], finest: frozenset[str]) -> None:
@@ -30,7 +30,7 @@ class ServedPlaces:
                 self._arms.setdefault((release.model, version), []).append((number, arm))
 
     def follow(self) -> None:
-        """Take the slots that have come since."""
+        """Look up the slots that are new since the last call."""
         new: list[tuple[int, int, int]] = []
         for slot in range(self._known, len(self.names)):
             name = self.names[slot]
@@ -49,7 +49,7 @@ class ServedPlaces:
 
 
 class PairPlaces:
-    """Where the values of compared leaves belong: the `stratum` (A,) of the pool of each pair, -1 of what has none."""
+    """Where the values of compared leaves belong: the `stratum` (A,) in the pool of each pair, -1 where it has none."""
 
     def __init__(self, pooled: PooledStrata, leaves: ComparedLeaves) -> None:
         self.pooled, self.leaves, self.names = pooled, leaves, leaves.names
@@ -57,11 +57,11 @@ class PairPlaces:
         self._number = [pooled.number.get(release, -1) for release in leaves.releases]
 
     def fits(self, pooled: PooledStrata, leaves: ComparedLeaves) -> bool:
-        """Whether these are places of such strata and leaves."""
+        """Whether these are the places of such strata and leaves."""
         return self.pooled is pooled and self.leaves is leaves and self.names is leaves.names
 
     def follow(self) -> None:
-        """Take the leaves that have come since."""
+        """Look up the leaves that are new since the last call."""
         known, leaves, place = len(self.stratum), self.leaves, self.pooled.place
         if known < len(leaves.arms):
             pairs = zip(leaves.arms[known:].tolist(), leaves.leaf[known:].tolist(), strict=True)

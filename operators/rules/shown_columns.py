@@ -1,6 +1,6 @@
-"""What was stored and announced last of the processes of a canary rule, as columns: all are looked at at once.
+"""What was last stored and announced of the processes of a canary rule, as columns, to compare all of them at once.
 
-What counts, and is saved, are `EvidenceLog.shown` and `CanaryState.announced`: columns follow from these.
+`EvidenceLog.shown` and `CanaryState.announced` are the source, and saved; the columns follow from them.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,9 +21,9 @@ def word_codes(words: Sequence[Word]) -> Ints:
 
 
 class ShownColumns:
-    """Of K processes `word`, `events` (K,) and `floats` (3, K), ln E and both bounds, as they were stored last.
+    """K processes as they were stored last: `word`, `events` (K,) and `floats` (3, K), ln E and both bounds.
 
-    `new` (K,) are those of which nothing was.
+    `new` (K,) are those of which nothing was stored.
     """
 
     def __init__(self) -> None:
@@ -33,7 +33,7 @@ class ShownColumns:
         self.new: Bools = np.zeros(0, bool)
 
     def follow(self, of: Sequence[Process], shown: Mapping[Process, Shown]) -> None:
-        """Take the processes that have come since; those before must be the same."""
+        """Take the processes that are new since the last call; earlier ones must be the same."""
         found = [shown.get(process) for process in of[len(self.new) :]]
         if found:
             each = [NOTHING if one is None else one for one in found]
@@ -44,10 +44,10 @@ class ShownColumns:
             self.new = np.concatenate((self.new, np.array([one is None for one in found], bool)))
 
     def due(self, word: Ints, events: Ints, floats: Floats, of_all: Bools, release: Ints, whole: Bools) -> Ints:
-        """Return which processes are to be stored, as they are now, and take these as stored.
+        """Return which processes are to be stored as they are now, and note them as stored.
 
-        `of_all` (K,) are those of all traffic, `release` (K,) is the number of the release of each; `whole` are the
-        releases of which all are.
+        `of_all` (K,) are those of all traffic, `release` (K,) is the number of the release of each; all processes of
+        the releases `whole` are stored.
         """
         decided = whole.copy()
         decided[release[word != self.word]] = True
@@ -65,21 +65,21 @@ class ShownColumns:
 
 
 class AnnouncedColumns:
-    """Of K processes the `word` that was announced last, and the `events` it was announced at, (K,) each."""
+    """Of K processes, the `word` that was announced last, and the `events` it was announced at, (K,) each."""
 
     def __init__(self) -> None:
         self.word: Ints = np.zeros(0, np.int64)
         self.events: Ints = np.zeros(0, np.int64)
 
     def follow(self, of: Sequence[Process], announced: Mapping[Process, tuple[Word, int]]) -> None:
-        """Take the processes that have come since; those before must be the same."""
+        """Take the processes that are new since the last call; earlier ones must be the same."""
         new = [announced.get(process, ("INSUFFICIENT", 0)) for process in of[len(self.word) :]]
         if new:
             self.word = np.concatenate((self.word, word_codes([word for word, _ in new])))
             self.events = np.concatenate((self.events, np.array([events for _, events in new], np.int64)))
 
     def changed(self, word: Ints, events: Ints, of_all: Bools) -> Ints:
-        """Return which processes have another word, or of all traffic none and twice the events; take these so."""
+        """Return and note processes with another word, and INSUFFICIENT ones of all traffic with twice the events."""
         doubled = of_all & (word == CODES["INSUFFICIENT"]) & (events >= np.maximum(2 * self.events, 1))
         changed = np.flatnonzero(doubled | (word != self.word))
         self.word[changed], self.events[changed] = word[changed], events[changed]

@@ -16,7 +16,7 @@ _NONE = np.zeros(0, np.int64)
 
 
 class Cells(NamedTuple):
-    """Counts `n` of values of one version and measure in bucket `code`; `row` is one in the names of the spreads."""
+    """Counts `n` of values of one version and measure in bucket `code`; `row` indexes the names of the spreads."""
 
     row: Ints = _NONE
     code: Ints = _NONE
@@ -29,7 +29,8 @@ NO_CELLS = Cells()
 class Spreads(msgspec.Struct, frozen=True, kw_only=True):
     """K counts `n` of values in bucket `code`, (K,) each: `measure` is a number in the policy, `row` one of R series.
 
-    Of each of these `series` (R,) is one of the `names`, and `version` (R,) one of the `versions`: models and versions.
+    Of each series, `series` (R,) is its index in `names`, and `version` (R,) that of its model and version in
+    `versions`.
     """
 
     names: Sequence[SliceSeries] = ()
@@ -40,14 +41,14 @@ class Spreads(msgspec.Struct, frozen=True, kw_only=True):
     measure: Ints = _NONE
     code: Ints = _NONE
     n: Ints = _NONE
-    found: dict[tuple[str, str, int], Cells] = {}  # What `of` returns, once it was asked.
+    found: dict[tuple[str, str, int], Cells] = {}  # Results of `of`, once asked for.
 
     def named(self, rows: Ints) -> list[SliceSeries]:
         """Return the names of some rows."""
         return [self.names[each] for each in self.series[rows].tolist()]
 
     def of(self, model: str, version: str, measure: int) -> Cells:
-        """Return those of a version and measure, by rows; all are told apart at once, when the first is asked for."""
+        """Return the values of a version and measure, by row; the first call sorts out those of all versions."""
         if len(self.row) and not self.found:
             self.found.update(self._by_version())
         return self.found.get((model, version, measure), NO_CELLS)
@@ -68,7 +69,7 @@ NO_SPREADS = Spreads()
 
 
 def spreads_of(part: Partial | None, leaves: SlicedLeaves) -> Spreads:
-    """Return the values of what came in on time in a pane."""
+    """Return the values that came in on time in a pane."""
     if part is None or not len(part.cells):
         return NO_SPREADS
     pair, code, n = cell_rows(part.cells)
@@ -87,14 +88,14 @@ def spreads_of(part: Partial | None, leaves: SlicedLeaves) -> Spreads:
 
 
 class Values:
-    """The values of what came in on time in a pane, looked at only where somebody asks."""
+    """The values that came in on time in a pane, read only where they are asked for."""
 
     def __init__(self, part: Partial | None, leaves: SlicedLeaves) -> None:
         self._part, self._leaves = part, leaves
         self._spreads: Spreads | None = None
 
     def above(self, model: str, version: str, text: str, measure: int, code: int) -> tuple[int, int]:
-        """Return how many values of a version and slice are in buckets up to `code`, and how many above."""
+        """Return how many values of a version and slice are in buckets up to `code`, and how many are above."""
         if self._spreads is None:
             self._spreads = spreads_of(self._part, self._leaves)
         mine = self._spreads.of(model, version, measure)
@@ -105,6 +106,6 @@ class Values:
 
 
 def _slices(name: SliceSeries) -> set[str]:
-    """Return the texts of all slices that a finest series is of."""
+    """Return the texts of all slices that a finest series belongs to."""
     pairs = list(name.dims.items())
     return {slice_text(some) for size in range(len(pairs) + 1) for some in combinations(pairs, size)}

@@ -1,14 +1,14 @@
 """What came in of a release, stratum by stratum: the finest slices, each compared within itself, at the same time.
 
-A stratum is counted over a window of blocks of time, and compared if both versions had something in it; what one had
-alone is left out. When a window begins and ends depends on neither: the candidate's few requests and the baseline's
-many come at any time of it alike, so a rate that moves for both moves no comparison. (Keeping the baseline's requests
-until the candidate has one would compare those of a quiet hour with one of the minute after.)
+A stratum is counted over a window of blocks of time, and compared if both versions had events in it; what only one had
+is left out. When a window begins and ends depends on neither: the candidate's few requests and the baseline's many come
+at any time within it alike, so a rate that moves for both does not affect the comparison. (Keeping the baseline's
+requests until the candidate has one would compare those of a quiet hour with one of the minute after.)
 
-Windows are one block long, and longer, by powers of two, where traffic is so thin that much would be left out: with
-Poisson counts of mean L of both versions in a stratum and window, 1 - (1 - e^-L) / L of what pooling for ever would
-tell is kept, and a window is as short as keeps half of it. It follows from earlier windows, and from how much came,
-not from what came of it: traffic is known before outcomes are.
+Windows last one block, or a power of two of blocks where traffic is so thin that much would be left out: with Poisson
+counts of mean L of both versions in a stratum and window, 1 - (1 - e^-L) / L is kept of what pooling for ever would
+tell, and a window is as short as keeps half of that. The length follows from earlier windows, and from how many events
+came, not from their outcomes: traffic is known before outcomes are.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -26,15 +26,15 @@ from operators.window.watermark import NEVER
 
 Served = tuple[SliceSeries, Ints]  # A finest slice of a version, and its counts by SLI, (SLIs, 3).
 MOVED_MIN = 0.05  # Of a version's traffic: a stratum whose share differs by less has not moved.
-MOVED_MAX = 3  # Strata that are named.
+MOVED_MAX = 3  # Strata that are named in a sentence.
 MIX = "the mix of traffic differs"
 DIFFER_MIN = 0.002  # A raw and an adjusted difference that are closer than this agree.
 
 
 class ComparedWindow(NamedTuple):
-    """What `slis` had in `panes` panes from `begins` on: T comparisons, by stratum and SLI, `counts` (T, 4).
+    """The counts of `slis` in `panes` panes from `begins` on: T comparisons, by stratum and SLI, `counts` (T, 4).
 
-    `whole` (slis, 4) is all traffic, as `guard.py` looks at it.
+    `whole` (slis, 4) is all traffic, as `guard.py` uses it.
     """
 
     begins: int
@@ -49,9 +49,9 @@ class ComparedWindow(NamedTuple):
 class Strata:
     """Counts n_c, x_c, n_b, x_b by stratum and SLI: `pending` of the windows that are open, `seen` of those that ended.
 
-    `events` (strata, SLIs, 2) are n_c, n_b that were compared. Of each SLI the open window ends with the pane before
-    `until`, NEVER without one, and lasts `panes`; the first began in `first`. None lasts longer than `most` panes, or a
-    block, whichever is longer.
+    `events` (strata, SLIs, 2) are n_c, n_b that were compared. The open window of each SLI ends with the pane before
+    `until`, NEVER without one, and lasts `panes`; the first one began at `first`. No window lasts longer than `most`
+    panes, or a block, whichever is longer.
     """
 
     def __init__(self, slis: int, most: int) -> None:
@@ -66,7 +66,7 @@ class Strata:
         self.first: Ints = np.full(slis, NEVER)
 
     def open(self, begins: int, panes: int, slis: Ints) -> None:
-        """Set the block that the next counts of `slis` belong to; what is left of windows that ended is thrown away."""
+        """Set the block that the next counts of `slis` belong to; windows that ended untaken are dropped."""
         others = slis[self.until[slis] <= begins]
         if len(others):
             self.first[others] = np.where(self.first[others] == NEVER, begins, self.first[others])
@@ -76,7 +76,7 @@ class Strata:
             self.pending[:, others] = 0
 
     def add(self, candidate: Sequence[Served], baseline: Sequence[Served]) -> None:
-        """Take what each version served in a pane: of each slice good, bad and neither of each SLI."""
+        """Add what each version served in a pane: for each slice good, bad and neither of each SLI."""
         self._number([name for name, _ in (*candidate, *baseline)])
         for arm, served in enumerate((candidate, baseline)):
             for name, counts in served:
@@ -85,14 +85,14 @@ class Strata:
                 place[:, 2 * arm + 1] += counts[:, BAD]
 
     def add_last(self, names: Sequence[SliceSeries], arms: Ints, counts: Ints) -> None:
-        """Take all and bad of the last columns, (E, columns, 2), each of a slice of candidate (0) or baseline (1)."""
+        """Add all and bad of the last columns, (E, columns, 2), each of a slice of candidate (0) or baseline (1)."""
         self._number(names)
         at, columns = [self._index[name.text] for name in names], slice(-counts.shape[1], None)
         self.pending[at, columns, 2 * arms] += counts[:, :, 0]
         self.pending[at, columns, 2 * arms + 1] += counts[:, :, 1]
 
     def take(self, pane: int, slis: Ints) -> Iterator[ComparedWindow]:
-        """Yield the windows of `slis` that end before a pane, and begin none: what is added next is to be opened."""
+        """Yield the windows of `slis` that end before a pane, and close them: call `open` before the next `add`."""
         ended = slis[(self.until[slis] != NEVER) & (self.until[slis] <= pane)]
         spans = sorted({(int(self.until[sli]), int(self.panes[sli])) for sli in ended.tolist()})
         for until, panes in spans:
@@ -109,7 +109,7 @@ class Strata:
             self.pending[:, some], self.until[some] = 0, NEVER
 
     def ready(self, slis: Ints) -> bool:
-        """Whether there will be something to compare at the end of an open window of `slis`."""
+        """Whether an open window of `slis` already has something to compare when it ends."""
         return bool((self.pending[:, slis, ::2] > 0).all(axis=2).any())
 
     @property
@@ -118,7 +118,7 @@ class Strata:
         return self.seen[:, :, ::2] + self.pending[:, :, ::2]
 
     def alone(self, candidate: str, baseline: str) -> tuple[str, ...]:
-        """Say which strata are not compared, as only one of the versions serves them, those with most events first."""
+        """Say which strata are not compared because only one version serves them, those with most events first."""
         events = self.served.sum(axis=1)
         apart = [index for index, both in enumerate(events.tolist()) if (both[0] > 0) != (both[1] > 0)]
         apart.sort(key=lambda index: (-int(events[index].sum()), self.names[index].text))
@@ -131,10 +131,10 @@ class Strata:
         return (*parts, *([f"{more} further slices are served by one version alone"] if more else []))
 
     def _number(self, names: Sequence[SliceSeries]) -> None:
-        """Give the strata that are new their places, in order of their texts."""
+        """Give new strata their places, in order of their texts."""
         new = [name for name in names if name.text not in self._index]
         for name in sorted(new, key=lambda name: name.text):
-            if name.text not in self._index:  # A stratum is of both versions.
+            if name.text not in self._index:  # A stratum is shared by both versions.
                 self._index[name.text] = len(self.names)
                 self.names.append(name)
         if len(self.names) > len(self.pending):
@@ -142,7 +142,7 @@ class Strata:
                 setattr(self, each, with_rows(getattr(self, each), len(self.names)))
 
     def __getstate__(self) -> dict[str, Any]:
-        """All but what follows from the names."""
+        """All fields but those that follow from the names."""
         return {name: value for name, value in self.__dict__.items() if name != "_index"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -151,7 +151,7 @@ class Strata:
 
 
 def mix_moved(strata: Strata, sli: int, dims: Mapping[str, str], raw: float, adjusted: float) -> str:
-    """Say that the mix of traffic explains a difference, where it does; else nothing.
+    """Say that the mix of traffic explains a difference; empty where it does not.
 
     The raw and the adjusted difference disagree where they differ by more than half of the larger one.
     """
@@ -172,7 +172,7 @@ def mix_moved(strata: Strata, sli: int, dims: Mapping[str, str], raw: float, adj
 
 
 def without_windows(fields: dict[str, Any]) -> dict[str, Any]:
-    """Return what was saved of strata before there were windows: what one version had alone is thrown away."""
+    """Return strata saved before there were windows as strata of now: counts that only one version had are dropped."""
     events, slis = fields["events"], fields["events"].shape[1]
     none = np.full(slis, NEVER)
     return fields | {

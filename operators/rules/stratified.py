@@ -17,14 +17,14 @@ from operators.window.series_index import SliceSeries, described, slice_text
 Values = tuple[str, ...]  # A finest slice, by the values of all dimensions.
 Served = Mapping[Values, tuple[int, int]]  # Events of a version, and bad ones.
 Grain = tuple[str, ...]
-# Bounds are not read from these processes but at one ratio, so a coarse grid of alternatives does.
+# These processes' bounds are read at one ratio only, so a coarse grid of alternatives is enough.
 RATIOS = (1.0, 1.3, 1.6, 2.2, 3.2, 5.0, 10.0)
 
 
 class StratifiedProcesses:
-    """State: `processes`, what each is `of`, and the strata of each release and SLI. Windows last `most` panes at most.
+    """State: `processes`, what each is `of`, and the strata of each release and SLI. Windows last at most `most` panes.
 
-    `kept` are the estimates of the processes. Those of one release and SLI are of the slices by `grains`.
+    `kept` are the estimates of the processes. Each release and SLI has processes for the slices by `grains`.
     """
 
     def __init__(self, processes: EProcesses, dimensions: Grain, grains: Sequence[Grain], most: int) -> None:
@@ -35,7 +35,7 @@ class StratifiedProcesses:
         self.kept = KeptEstimates(processes)
 
     def add(self, release: Comparison, sli: int, span: tuple[int, int], arms: tuple[Served, Served]) -> None:
-        """Take what candidate and baseline had in a block, `span` being its first pane and how many it lasts."""
+        """Take the counts of candidate and baseline in a block; `span` is its first pane and its number of panes."""
         begins, panes = span
         strata = self.strata.setdefault((release, sli), Strata(1, self.most))
         only = np.array([0])

@@ -1,10 +1,10 @@
 """Targets of versions: a rule on a share of good events may hold some versions to a target of their own.
 
-It is what the rule's `targets` say of the very name of a version; else, with `release_targets`, what the version's
-release said; else what `targets` say of a pattern that fits, or `target`.
+The target is what the rule's `targets` say for the exact name of a version; else, with `release_targets`, what the
+version's release said; else what `targets` say for a pattern that fits, or `target`.
 
-What is kept of them by slot is `TARGET`; it follows from the rule, the releases and the names of series, so that it is
-never saved for its own sake, and a slot that is new, or taken anew, has 0 there until its name is looked at.
+It is kept by slot in the field `TARGET`. It follows from the rule, the releases and the names of series, so it is
+never saved for its own sake, and is 0 for a slot that is new, or taken anew, until its name is looked at.
 """
 
 from collections.abc import Mapping, Sequence
@@ -23,7 +23,7 @@ from operators.rules.series_state import SeriesState
 from operators.window.series_index import SliceSeries
 
 TARGET = ("target", "f8")
-Declared = Mapping[tuple[str, str], Mapping[str, float]]  # By model and version what its release holds each SLI to.
+Declared = Mapping[tuple[str, str], Mapping[str, float]]  # By model and version, the targets of SLIs from its release.
 
 
 class HasTargets(Protocol):
@@ -46,7 +46,7 @@ class HasTargets(Protocol):
 
 
 class HeldToTargets:
-    """An evaluator of a rule that may take targets from releases: `_declared` are the present ones."""
+    """An evaluator of a rule that may take targets from releases: `_declared` are the current ones."""
 
     rule: Any
     _declared: Declared = MappingProxyType({})
@@ -54,7 +54,7 @@ class HeldToTargets:
     _series_state: SeriesState
 
     def retarget(self, declared: Declared, names: Sequence[SliceSeries]) -> None:
-        """Hold versions to what their releases say from now on."""
+        """Hold versions to the targets of their releases from now on."""
         self._declared = declared
         kept = self._series_state.kept
         before = kept["target"].copy()
@@ -66,7 +66,7 @@ class HeldToTargets:
             self._compare(changed)
 
     def _compare(self, slots: Ints) -> None:
-        """Compare what is kept of some slots with their targets, where that is not done with each pane."""
+        """Compare slots with their targets, in evaluators that do not do so with each pane."""
 
 
 def has_targets(rule: HasTargets) -> bool:
@@ -75,7 +75,7 @@ def has_targets(rule: HasTargets) -> bool:
 
 
 def target_of(rule: HasTargets, model: str, version: str, declared: Declared) -> float:
-    """Return what a version of a model is held to."""
+    """Return the target of a version of a model."""
     if version in rule.targets:
         return rule.targets[version]
     of_release = declared.get((model, version), {}).get(rule.sli)
@@ -92,12 +92,12 @@ def fill_targets(kept: NDArray[Any], rule: HasTargets, names: Sequence[SliceSeri
 
 
 def targets_at(kept: NDArray[Any], rule: HasTargets) -> Floats | float:
-    """Return the target of each row, (K,), or that of all."""
+    """Return the target of each row, (K,), or the one of all."""
     return kept["target"] if has_targets(rule) else rule.target
 
 
 def check_targets(rule: HasTargets, place: TablePlace) -> None:
-    """Refuse targets of versions where all are judged together, and such as no version is ever held to. PolicyError."""
+    """PolicyError for targets of versions where all are judged together, and for targets that no version ever has."""
     if rule.scope == "model" and has_targets(rule):
         key = "targets" if rule.targets else "release_targets"
         raise place.refuse(key, 'has no meaning with scope = "model": all versions are judged together')
@@ -110,6 +110,6 @@ def check_targets(rule: HasTargets, place: TablePlace) -> None:
 
 
 def targets_in_words(rule: HasTargets) -> str:
-    """Return what versions are held to beside the others, for `rollguard check`."""
+    """Return the targets of single versions, in words, for `rollguard check`."""
     named = "".join(f", {target:.6g} of {version}" for version, target in rule.targets.items())
     return named + (", or as a version's release says" if rule.release_targets else "")

@@ -1,12 +1,12 @@
 """Values of measures count as often as events do: a user, session or request that comes again is no new evidence.
 
-So do requests of SLIs by cohorts (`window/maturing.py`), of which only counts are kept until their time is over.
+The same holds for requests of SLIs by cohorts (`window/maturing.py`), of which only counts are kept until they mature.
 
-Which value is of which chain (`window/chains.py`) histograms do not say. So of a version's values in a pane the share
-counts that its events have: those that are compared, one of each chain and recurring ones more rarely, of all. Where a
-chain has k values that are alike, a k-th of the values varies as much as one of each chain does (the design effect:
-J. N. K. Rao, A. J. Scott, "A simple method for the analysis of clustered binary data", Biometrics 48 (1992), 577-585).
-Where nobody comes twice all values count, as they are.
+Histograms do not tell the chain (`window/chains.py`) of a value. So of a version's values in a pane the same share
+counts as of its events: those that are compared (one of each chain, recurring chains more rarely) among all. Where a
+chain has k values that are alike, a k-th of the values varies as much as one value of each chain does (the design
+effect: J. N. K. Rao, A. J. Scott, "A simple method for the analysis of clustered binary data", Biometrics 48 (1992),
+577-585). Where nobody comes twice all values count.
 """
 
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ def thinned(counts: Ints, share: float, pane: int, text: str) -> Ints:
 
 
 def thinned_each(counts: Ints, shares: Floats, pane: int, texts: Sequence[str]) -> Ints:
-    """Return what `thinned` does of each of some counts (E, ...), by its share and text."""
+    """Return `thinned` of each of some counts (E, ...), with its share and text."""
     less = np.flatnonzero(shares < 1.0)
     if not len(less):
         return counts

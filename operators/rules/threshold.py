@@ -1,19 +1,19 @@
 """Threshold: the good ratio of an SLI over a window is below its target, for some time, and surely.
 
 At each pane a window is *below* when the one-sided exact upper bound of its good ratio is below the target and more
-than one event is bad, *well* when the lower bound is above the target, and *thin* when it holds so few events that
-even failures alone would not be below (one at a target of 95 % and confidence 99 %). Bounds: Clopper and Pearson, see
-`operators/stats/binomial_tails.py`.
+than one event is bad, *well* when the lower bound is above the target, and *thin* when it holds so few events that it
+would not be below even if all were bad (one event at a target of 95 % and confidence 99 %). Bounds: Clopper and
+Pearson, see `operators/stats/binomial_tails.py`.
 
-- BAD: below at every pane for `for_ms` of event time. Thin panes neither begin nor break nor prolong that time, so that
-  a gap in the traffic is no proof either way.
-- OK after BAD: the window is well, or all events since it last was below are, which low traffic needs: a window of 5 m
-  at 0.05 requests a second never holds the 90 events that say 95 % surely.
+- BAD: below at every pane for `for_ms` of event time. Thin panes neither begin nor break nor prolong that time: a gap
+  in the traffic proves nothing.
+- OK after BAD: the window is well, or all events since it was last below are, which low traffic needs: a window of 5 m
+  at 0.05 requests a second never holds the 90 events that are needed to be sure of 95 %.
 - OK otherwise: the window is well. It stays OK while the ratio is no less than the target and the window holds enough
-  events to be well at all, so that a ratio close to the target does not come and go.
-- INSUFFICIENT: anything else. What is neither below nor well stops the time for BAD, and leaves BAD as it is.
+  events to be well at all, so that a ratio close to the target does not flap.
+- INSUFFICIENT: anything else. A window that is neither below nor well stops the time for BAD, and leaves BAD as it is.
 
-Of an SLI that is estimated the bounds of the estimate must say so, too (`estimate_bounds.py`).
+For an SLI that is estimated, the bounds of the estimate must agree, too (`estimate_bounds.py`).
 
 At a true 97 % and a target of 95 %, over 5 m for 10 m, a bare ratio alarms 25 times a week at 0.05 requests a second;
 this rule did so in none of 200 simulated weeks at any of 0.05 .. 5 (tests/bench/simulate_rules.py). A fall to 85 % at 1
@@ -64,14 +64,14 @@ from operators.window.sliding import WindowCounts
 from operators.wire.control import Evidence, Word
 from operators.wire.events import Id
 
-SIZES = (1, 10, 100, 1_000)  # Events in a window, for which the smallest harm is said.
+SIZES = (1, 10, 100, 1_000)  # Numbers of events in a window for which `rollguard check` gives the smallest harm.
 
 
 class Threshold(Rule, frozen=True, kw_only=True):
     """The good ratio of `sli` over `window_ms` is below `target` for all of `for_ms`, at `confidence`.
 
-    Versions that `targets` names, patterns as of file names, have a target of their own: that of the first that fits.
-    With `release_targets` a version has the one that its release names, unless `targets` has its very name.
+    Versions named in `targets`, by patterns as of file names, have the target of the first pattern that fits. With
+    `release_targets` a version has the one that its release names, unless `targets` has its exact name.
     """
 
     sli: SliName
@@ -131,7 +131,7 @@ class ThresholdEvaluator(HeldToTargets):
 
     @staticmethod
     def limits_of(rules: Sequence["ThresholdEvaluator"]) -> ThresholdLimits:
-        """Return what rules hold all series to; a rule with targets of versions is stepped alone."""
+        """Return the limits of rules for all series; a rule with targets of versions is stepped alone."""
         first = rules[0]
         if has_targets(first.rule):
             return first._limits_by_slot()
@@ -178,7 +178,7 @@ class ThresholdEvaluator(HeldToTargets):
 
     @staticmethod
     def look(rules: Sequence["ThresholdEvaluator"], kept: NDArray[Any], limits: ThresholdLimits) -> None:
-        """Find out of rules that are alike whether an empty pane would change anything."""
+        """Set `still` of rules that are alike: whether an empty pane would change nothing."""
         for each, still in zip(rules, stays(kept, rules[0]._ring.totals, limits).tolist(), strict=True):
             each.still = still
 
@@ -188,7 +188,7 @@ class ThresholdEvaluator(HeldToTargets):
 
     @property
     def quiet(self) -> bool:
-        """Whether all windows are empty: they are thin then, and nothing moves."""
+        """Whether all windows are empty: they are thin then, and nothing changes."""
         return self._ring.quiet
 
     def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
@@ -212,7 +212,7 @@ class ThresholdEvaluator(HeldToTargets):
     def _push(self, counts: PaneCounts, slots: Ints, rows: Ints, many: int) -> Ints:
         """Move the window on; return the slots whose sums have changed.
 
-        Where counts alone are compared others may be among them: the same sums come to the same again.
+        Without an estimate, slots whose sums have not changed may be among them: they come to the same result again.
         """
         self._ring.grow(many)
         if self.bounds is None:
@@ -241,7 +241,7 @@ class ThresholdEvaluator(HeldToTargets):
 
     def _verdicts(self, slots: Ints, names: Sequence[SliceSeries]) -> list[Verdict]:
         kept, rule = self._series_state.kept[slots], self.rule
-        # A series may be OK by what came since, where its window alone does not show it.
+        # A series may be OK by the events since it was last below, though its window alone does not show it.
         after = (kept["word"] == OK) & ~kept["well"]
         totals = np.where(after[:, None], kept["after"], self._ring.totals[slots])
         good, n = totals[:, 0], totals.sum(axis=1)

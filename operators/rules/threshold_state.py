@@ -1,4 +1,4 @@
-"""What threshold rules keep of each series, and how a pane moves it on: of one rule, or of several on the same sums.
+"""What threshold rules keep of each series, and how a pane changes it, for one rule or several on the same sums.
 
 `kept`, (slots,) or (rules, slots), are rows of `SeriesState`; `totals` (slots, 2) are good and bad of the window that
 all of them are about. So a hundred targets of one SLI cost as many NumPy calls as one.
@@ -16,14 +16,14 @@ from operators.stats.binomial_tails import surely_above, surely_bad
 # By slot: panes that were below, the first of them, good and bad since the last of them.
 FIELDS = [("run", "i8"), ("since", "i8"), ("after", "i8", (2,)), ("below", "?"), ("well", "?")]
 Kept = NDArray[Any]
-OK8, INSUFFICIENT8 = np.int8(OK), np.int8(INSUFFICIENT)  # Of the type that words have.
+OK8, INSUFFICIENT8 = np.int8(OK), np.int8(INSUFFICIENT)  # In the type of stored words.
 
 
 class ThresholdLimits(NamedTuple):
-    """What rules hold series to: of one rule a number or (slots,), of several (rules, 1).
+    """The limits of rules: for one rule a number or (slots,), for several (rules, 1).
 
-    `target` and `confidence` are the rule's; fewer events than `thin` are never below, than `well` never well;
-    `run` is how many panes a window has to be below.
+    `target` and `confidence` are the rule's; windows with fewer events than `thin` are never below, with fewer than
+    `well` never well; `run` is how many panes a window has to be below.
     """
 
     target: Floats | float
@@ -33,13 +33,13 @@ class ThresholdLimits(NamedTuple):
     run: Ints | int
 
     def at(self, slots: Ints) -> Floats | float:
-        """Return the targets of some slots: of each where a rule has several."""
+        """Return the targets of some slots: one each where the rule has several."""
         target = self.target
         return target[slots] if isinstance(target, np.ndarray) and target.ndim == 1 else target
 
 
 def compare(slots: Ints, totals: Ints, limits: ThresholdLimits) -> tuple[Flags, Flags]:
-    """Return where the windows of some slots are below their targets, and where well, each (..., K)."""
+    """Return where the windows of some slots are below their targets, and where they are well, each (..., K)."""
     good, bad = totals.take(slots, axis=0).T
     n = good + bad
     target = limits.at(slots)
@@ -57,7 +57,7 @@ def count_time(kept: Kept, totals: Ints, limits: ThresholdLimits, pane: int) -> 
 
 
 def count_since(kept: Kept, slots: Ints, came: Ints) -> None:
-    """Count what came in, (K, 2), of series that are BAD though their window no longer is below."""
+    """Add what came in, (K, 2), to series that are BAD though their window is no longer below."""
     bad = kept["word"][..., slots] == BAD
     if not bad.any():
         return
@@ -67,7 +67,7 @@ def count_since(kept: Kept, slots: Ints, came: Ints) -> None:
 
 
 def threshold_words(kept: Kept, totals: Ints, limits: ThresholdLimits) -> NDArray[np.int8]:
-    """Return what is now said of each series, like `kept`."""
+    """Return the present word of each series, shaped like `kept`."""
     was, well = kept["word"], kept["well"]
     word = np.where(well, OK8, INSUFFICIENT8)
     unsure = (was == OK) & ~well
@@ -78,7 +78,7 @@ def threshold_words(kept: Kept, totals: Ints, limits: ThresholdLimits) -> NDArra
         word[below & (kept["run"] >= limits.run)] = BAD
     bad = ((was == BAD) & ~well).nonzero()
     if len(bad[0]):
-        # Whether all events since the window last was below are well.
+        # Whether the events since the window was last below are well, all together.
         after = kept["after"][bad]
         target, confidence = (np.broadcast_to(each, was.shape)[bad] for each in (limits.target, limits.confidence))
         word[bad] = np.where(surely_above(after[:, 0], after.sum(axis=1), target, confidence), OK, BAD)
@@ -86,8 +86,8 @@ def threshold_words(kept: Kept, totals: Ints, limits: ThresholdLimits) -> NDArra
 
 
 def stays(kept: Kept, totals: Ints, limits: ThresholdLimits) -> Flags:
-    """Return of which rules, (1,) or (rules,), an empty pane would change nothing."""
-    # Words that rest on nothing but sums that stay follow from these again.
+    """Return the rules, (1,) or (rules,), for which an empty pane would change nothing."""
+    # A word that rests only on sums that do not change follows from them again.
     timed = kept["below"] | (kept["run"] != 0) | ((kept["word"] != INSUFFICIENT) & ~kept["well"])
     if not timed.any():
         return np.ones(kept.shape[0] if kept.ndim == 2 else 1, bool)

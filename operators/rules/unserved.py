@@ -1,9 +1,10 @@
-"""Slices of the baseline's traffic that a candidate has never served: of these nothing is known of it.
+"""Slices of the baseline's traffic that a candidate has never served, so that nothing is known about it there.
 
-A version that was let into one ring, or one region, passes there, and a promotion would send it everybody. A slice
-matters if it has `share_min` of the baseline's requests. So do smaller ones that have as much together, as far as the
-candidate surely would have had some of them, had traffic been split by chance: `SURE` requests expected and none come
-have a chance of 1 %. (What a candidate of a few requests has not had by chance, of hundreds of slices, says nothing.)
+A version that was let into one ring, or one region, passes there, and a promotion would send it all users. A slice
+matters if it has `share_min` of the baseline's requests. Smaller slices matter if they have that much together, as far
+as the candidate would surely have had some of their requests in a split by chance: if `SURE` requests are expected,
+none come with a chance of 1 %. (That a candidate with a few requests has none in some of hundreds of slices means
+nothing.)
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,14 +18,14 @@ from operators.stats.multiple_testing import Bools
 from operators.window.series_index import SliceSeries, slice_text
 
 SURE = 5.0
-SHARE_MIN = 0.05  # Of a slice that matters by itself, whatever the policy says: below, none is sure to be known.
+SHARE_MIN = 0.05  # Of a slice that matters by itself, whatever the policy says: smaller ones may never be known.
 SHOWN_MAX = 20
-Covers = Callable[[Iterable[tuple[str, str]]], bool]  # Whether a slice, by dimension and value, is one to look at.
+Covers = Callable[[Iterable[tuple[str, str]]], bool]  # Whether a slice, by dimension and value, is one to consider.
 Rings = Mapping[Comparison, Sequence[Mapping[str, str]]]  # The slices to which a release is limited.
 
 
 class Unserved(NamedTuple):
-    """A slice with `n` requests of the baseline, a `share` of all of its own."""
+    """A slice with `n` requests of the baseline, a `share` of all the baseline's."""
 
     slice: str
     share: float
@@ -40,10 +41,11 @@ def unserved(
     *,
     every: bool = False,
 ) -> list[Unserved]:
-    """Return the slices of `grains`, the largest first, that matter, and of which the candidate had nothing.
+    """Return the slices of `grains` that matter and of which the candidate had nothing, the largest first.
 
     `events` (strata, 2) are the requests of candidate and baseline by finest slice, `names` these slices. A slice
-    within another one of the result is left out, and so is one that is not covered. `every`: whether it matters or not.
+    within another one of the result is left out, and so is one that is not covered. `every`: also slices that do not
+    matter.
     """
     n_c, n_b = events.sum(axis=0).tolist()
     found: list[Unserved] = []
@@ -67,7 +69,7 @@ def unserved(
 
 
 class Elsewhere(NamedTuple):
-    """A slice that a candidate has never served: good and bad events of the baseline there by the name of the SLI."""
+    """A slice that a candidate has never served: the baseline's good and bad events there, by the name of the SLI."""
 
     slice: str
     dims: Mapping[str, str]
@@ -81,7 +83,7 @@ def elsewhere(
     slis: Mapping[int, str],
     covers: Covers = lambda dims: True,
 ) -> tuple[Elsewhere, ...]:
-    """Return the slices of which a candidate had nothing, and the baseline something, those with most of it first.
+    """Return the slices of which a candidate had nothing and the baseline something, the largest first.
 
     `seen` (strata, columns, 4) are n_c, x_c, n_b, x_b; `slis` are the columns that count.
     """
@@ -102,10 +104,10 @@ def _all_of(names: Sequence[SliceSeries], grain: Sequence[str]) -> dict[str, dic
 
 
 def inside(names: Sequence[SliceSeries], rings: Sequence[Mapping[str, str]]) -> Bools:
-    """Return which strata are within any of the rings, (strata,); all where there is none."""
+    """Return which strata are within any of the rings, (strata,); all of them without rings."""
     return np.array([not rings or any(ring.items() <= name.dims.items() for ring in rings) for name in names], bool)
 
 
 def requests(served: Ints) -> Ints:
-    """Return the requests of both versions by stratum, (strata, 2), from the events of each SLI: some have not all."""
+    """Return the requests of both versions by stratum, (strata, 2): the most of any SLI, as each may miss some."""
     return np.asarray(served.max(axis=1, initial=0))

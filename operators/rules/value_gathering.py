@@ -1,4 +1,4 @@
-"""What panes bring of measures, gathered by release and finest slice until it is compared."""
+"""The values of measures in panes, gathered by release and finest slice until they are compared."""
 
 from collections.abc import Collection, Mapping, Sequence
 from itertools import pairwise
@@ -15,7 +15,7 @@ from operators.rules.thinning import thinned_each
 from operators.spans import MINUTE_MS
 from operators.window.partial import BAD
 
-Shares = Mapping[Comparison, Sequence[float]]  # Of the events of candidate and baseline, those that are compared.
+Shares = Mapping[Comparison, Sequence[float]]  # The share of the events of candidate and baseline that is compared.
 
 
 def add_values(
@@ -26,7 +26,7 @@ def add_values(
     compared: Collection[Comparison],
     shares: Shares,
 ) -> None:
-    """Add how many values exceed the limits to the running blip; of releases not `compared` they set limits."""
+    """Add to the running blip how many values exceed the limits; releases not `compared` only learn their limits."""
     if not (canary.limits and len(spreads.row)):
         return
     exceeding = [canary.exceeding_of(release) for release in releases]
@@ -51,14 +51,14 @@ def _shares_of(shares: Shares, releases: Sequence[Comparison]) -> Floats:
 
 
 def _thinned(counts: Ints, share: Floats, pane: int, spreads: Spreads, rows: Ints) -> Ints:
-    """Return a share of each of some counts, (E, ...), of rows of the spreads."""
+    """Return a share of each of some counts, (E, ...), which belong to rows of the spreads."""
     if not (share < 1.0).any():
         return counts
     return thinned_each(counts, share, pane, [name.text for name in spreads.named(rows)])
 
 
 def _add(canary: CanaryState, pane: int, leaves: ComparedLeaves, pair: Ints, of_all: Ints) -> None:
-    """Add all and bad of the last columns, (E, columns, 2), of pairs of a finest slice and what compares it."""
+    """Add all and bad of the last columns, (E, columns, 2), for pairs of a finest slice and what compares it."""
     arm, columns = leaves.arms[pair], slice(-of_all.shape[1], None)
     stratum = _strata(canary, leaves)[pair]
     if not len(stratum):
@@ -86,7 +86,7 @@ def _strata(canary: CanaryState, leaves: ComparedLeaves) -> Ints:
 
 
 def _add_each(canary: CanaryState, pane: int, leaves: ComparedLeaves, pair: Ints, of_all: Ints) -> None:
-    """Add the same release by release: some have strata that are new."""
+    """Add them release by release, where some have new strata."""
     order = order_by(leaves.arms[pair])
     pair, of_all = pair[order], of_all[order]
     number, arm = np.divmod(leaves.arms[pair], 2)

@@ -1,4 +1,4 @@
-"""The values of a measure by minute, of both versions of a release: did the baseline's become larger as well?
+"""The values of a measure by minute, of both versions of a release: did the baseline's grow as well?
 
 Kept for an hour, in the buckets of histograms (`stats/histogram.py`). Nothing here decides: see
 `release/shared_values.py`. Memory: some 20 KB a measure and release, with a hundred different buckets a minute.
@@ -15,7 +15,7 @@ from operators.arrays import Ints
 from operators.stats.histogram import CODE_BITS, CODE_MIN
 from operators.window.sums import sum_by_key
 
-MINUTES = 60  # How many are kept, of those with values.
+MINUTES = 60  # How many minutes with values are kept.
 CANDIDATE, BASELINE = 0, 1
 Bucketed = tuple[Ints, Ints]  # Codes, rising, and how many values each has.
 NO_VALUES: Bucketed = (np.zeros(0, np.int64), np.zeros(0, np.int64))
@@ -24,8 +24,8 @@ NO_VALUES: Bucketed = (np.zeros(0, np.int64), np.zeros(0, np.int64))
 class ValueShift(NamedTuple):
     """How a baseline's values have moved since a minute.
 
-    `code` is the bucket of its limit before; `before` and `now` count its values up to that bucket, and above it. By
-    `rise` buckets its limit is higher now, by `excess` buckets the candidate's is above that.
+    `code` is the bucket of its limit before; `before` and `now` count its values up to that bucket, and above it. Its
+    limit is now `rise` buckets higher, and the candidate's `excess` buckets above that.
     """
 
     code: int
@@ -36,12 +36,12 @@ class ValueShift(NamedTuple):
 
 
 class ValueHistory(msgspec.Struct, kw_only=True):
-    """Of one measure: by minute since 1970 what candidate and baseline had."""
+    """One measure: the values of candidate and baseline by minute since 1970."""
 
     minutes: dict[int, tuple[Bucketed, Bucketed]] = {}
 
     def add(self, minute: int, arm: int, codes: Ints, counts: Ints) -> None:
-        """Take values of a version; codes may come in any order, and more than once."""
+        """Add values of a version; codes may come in any order, and more than once."""
         self.put(minute, arm, summed([self.of(minute, arm), (codes, counts)]))
 
     def of(self, minute: int, arm: int) -> Bucketed:
@@ -49,7 +49,7 @@ class ValueHistory(msgspec.Struct, kw_only=True):
         return self.minutes.get(minute, (NO_VALUES, NO_VALUES))[arm]
 
     def put(self, minute: int, arm: int, values: Bucketed) -> None:
-        """Let these be all that a version had in a minute."""
+        """Replace all values of a version in a minute."""
         arms = list(self.minutes.get(minute, (NO_VALUES, NO_VALUES)))
         arms[arm] = values
         self.minutes[minute] = arms[0], arms[1]
@@ -57,7 +57,7 @@ class ValueHistory(msgspec.Struct, kw_only=True):
             del self.minutes[min(self.minutes)]
 
     def values(self, arm: int, *, before: int | None = None, since: int | None = None) -> Bucketed:
-        """Return what a version had in the minutes before one, or from one on."""
+        """Return the values of a version in the minutes before one, or from one on."""
         chosen = [
             arms[arm]
             for minute, arms in self.minutes.items()
@@ -67,7 +67,7 @@ class ValueHistory(msgspec.Struct, kw_only=True):
 
 
 def summed(each: list[Bucketed]) -> Bucketed:
-    """Return all of these together.
+    """Return the sum of some values.
 
     >>> codes, counts = summed([(np.array([7, 9]), np.array([1, 2])), (np.array([9, 8]), np.array([3, 4]))])
     >>> codes.tolist(), counts.tolist()
@@ -77,7 +77,7 @@ def summed(each: list[Bucketed]) -> Bucketed:
 
 
 def summed_each(several: Sequence[Sequence[Bucketed]]) -> list[Bucketed]:
-    """Return what `summed` does of each of several, all of which are added up at once.
+    """Return `summed` of each of several, all computed at once.
 
     >>> one, other = summed_each([[(np.array([9, 8]), np.array([3, 4]))], [(np.array([9]), np.array([1]))]])
     >>> one[0].tolist(), one[1].tolist(), other[0].tolist(), other[1].tolist()
@@ -95,6 +95,6 @@ def summed_each(several: Sequence[Sequence[Bucketed]]) -> list[Bucketed]:
 
 
 def split_at(values: Bucketed, code: int) -> tuple[int, int]:
-    """Return how many values are in buckets up to a code, and above it."""
+    """Return how many values are in buckets up to a code, and how many above it."""
     codes, counts = values
     return int(counts[codes <= code].sum()), int(counts[codes > code].sum())

@@ -1,4 +1,4 @@
-"""A verdict: what a rule says of a series. One is written when its word changes, not at every pane."""
+"""A verdict: what a rule says about a series. One is written when its word changes, not at every pane."""
 
 from collections.abc import Sequence
 from typing import Protocol
@@ -25,7 +25,7 @@ class Verdict(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Evaluator(Protocol):
-    """Evaluates one rule on all series of a shard, pane by pane; what it keeps is in arrays by slot, and is saved."""
+    """Evaluates one rule on all series of a shard, pane by pane; it keeps and saves arrays by slot."""
 
     @property
     def rule(self) -> Rule:
@@ -38,20 +38,20 @@ class Evaluator(Protocol):
         """
 
     def current(self, slot: int, names: Sequence[SliceSeries]) -> tuple[Word | None, Evidence | None]:
-        """Return what it says of a series, and on what numbers now, as far as these are known between two windows."""
+        """Return the word on a series, and its evidence with present numbers, as far as known between two windows."""
 
     @property
     def quiet(self) -> bool:
         """Whether an empty pane would change nothing, so that a run of them may be left out."""
 
     def still_until(self, windows: Sequence[WindowCounts] = ()) -> int:
-        """Return a pane before which no empty one would change anything, nor `windows`; 0 where that is not known."""
+        """Return a pane before which neither empty panes nor `windows` would change anything; 0 where not known."""
 
     def rest(self, pane: int) -> None:
-        """Take an empty pane before that one, and all that lie between: what changes is what is said to be now."""
+        """Take an empty pane before that one, with all empty panes up to it: only what is current moves on."""
 
     def held(self) -> Ints:
-        """Return the slots that it still keeps something about."""
+        """Return the slots of which it still keeps something."""
 
     def only(self, slots: Ints) -> None:
         """Keep these slots, which become 0, 1, ..."""

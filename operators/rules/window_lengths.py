@@ -1,17 +1,17 @@
-"""How long the next windows of strata last (`strata.py`): of any number of releases and SLIs, asked of all at once."""
+"""How long the next windows of strata last (`strata.py`), for any number of releases and SLIs at once."""
 
 import numpy as np
 
 from operators.arrays import Floats, Ints
 
-KEPT_MIN = 0.5  # Of what could be told.
+KEPT_MIN = 0.5  # Of the information that pooling for ever would keep.
 
 
 def window_blocks(seen: Ints, of: Ints, lasted: Ints, panes: int, most: Ints) -> Ints:
-    """Return how many blocks the next window lasts, (R, SLIs): the fewest, a power of two, that keep enough.
+    """Return how many blocks the next window lasts, (R, SLIs): the smallest power of two that keeps enough.
 
-    Of N strata of R releases `seen` (N, SLIs, 4) are the counts so far, over `lasted` (R, SLIs) panes, and `of` (N,) is
-    the release. A block lasts `panes`, and no window more than `most` (R,), or a block.
+    For N strata of R releases, `seen` (N, SLIs, 4) are the counts so far, over `lasted` (R, SLIs) panes, and `of` (N,)
+    is the release. A block lasts `panes` panes, and no window more than `most` (R,), or a block.
     """
     n_c, n_b = seen[:, :, 0].astype(float), seen[:, :, 2].astype(float)
     mean = (n_c + n_b) * panes / np.maximum(lasted, panes)[of]
@@ -30,7 +30,7 @@ def window_blocks(seen: Ints, of: Ints, lasted: Ints, panes: int, most: Ints) ->
 
 
 def _by_release(values: Floats, of: Ints, like: Ints) -> Floats:
-    """Return what values (N, SLIs) add up to by release, of the shape of `like`: each in the order of its strata."""
+    """Return the sums of values (N, SLIs) by release, shaped like `like`: each in the order of its strata."""
     at = of[:, None] * like.shape[1] + np.arange(like.shape[1])
     sums = np.bincount(at.ravel(), weights=values.ravel(), minlength=like.size).astype(np.float64, copy=False)
     return sums.reshape(like.shape)
