@@ -1,1 +1,1 @@
-"""The mathematics: tests, bounds and distances, a file each, that know nothing of models and versions."""
+"""The mathematics: tests, bounds and distances, a file each; nothing here knows of models and versions."""

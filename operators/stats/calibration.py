@@ -5,9 +5,9 @@ expected calibration error is the mean distance between confidence and share of 
 by their answers. Source: M. Naeini, G. Cooper, M. Hauskrecht, "Obtaining well calibrated probabilities using Bayesian
 binning", AAAI 2015, section 4.1; C. Guo et al., "On calibration of modern neural networks", ICML 2017, eq. 3.
 
-Estimated from few answers it is too large, as chance adds to every distance. `surely` is a bound instead, that is above
-the true value of these bins with chance `alpha` at most: in each bin the distance to the exact interval of the share,
-at alpha / BINS. The confidence of a bin is known to half of a cell, which is taken off.
+Estimated from few answers it is too large, as chance adds to every distance. So `surely` returns a bound, which is
+above the true value for these bins with chance `alpha` at most: in each bin, the distance to the exact interval of the
+share, at alpha / BINS. The confidence of a bin is known only to half a cell, which is subtracted.
 """
 
 import numpy as np
@@ -15,15 +15,15 @@ import numpy as np
 from operators.arrays import Floats, Ints
 from operators.stats.binomial import interval
 
-CELLS = 50  # Of confidence: 0.02 wide.
+CELLS = 50  # Of confidence, each 0.02 wide.
 BINS = 10
 CENTRES = (np.arange(CELLS) + 0.5) / CELLS
 
 
 def reliability(counts: Ints) -> tuple[Ints, Ints, Floats]:
-    """Return of each bin how many answers it holds, how many of them are right, and their mean confidence, (K, BINS).
+    """Return, for each bin, its number of answers, how many of them are right, and their mean confidence, (K, BINS).
 
-    `counts` (K, 2 * CELLS) are the wrong answers by cell, then the right ones. A bin without answers has its middle.
+    `counts` (K, 2 * CELLS) are the wrong answers by cell, then the right ones. A bin without answers gets its middle.
     """
     wrong, right = (part.reshape(-1, BINS, CELLS // BINS) for part in np.split(counts, 2, axis=1))
     n = wrong + right

@@ -1,4 +1,4 @@
-"""How many independent events are some events of users worth? The design effect of clustered samples.
+"""How many independent events are the events of some users worth? The design effect of clustered samples.
 
 Events of one user resemble each other, so a test that takes each for a draw of its own finds changes where there are
 none. With k_u events of user u out of n, and values that are the same within a user, shares of the events vary as
@@ -22,7 +22,7 @@ BUCKETS = 2_048
 
 
 def pairs_of(buckets: NDArray[np.integer[Any]]) -> Floats:
-    """Return P >= 0 of K samples from how many events each bucket has, (K, BUCKETS).
+    """Return P >= 0 of K samples, from the number of events in each bucket, (K, BUCKETS).
 
     >>> rng = np.random.default_rng(4)
     >>> users = np.bincount(rng.integers(0, BUCKETS, 500), minlength=BUCKETS)
@@ -36,7 +36,7 @@ def pairs_of(buckets: NDArray[np.integer[Any]]) -> Floats:
 
 
 def design_effect(pairs: Floats, events: Ints) -> Floats:
-    """Return d >= 1 of samples of `events` with so many ordered pairs that share a user.
+    """Return d >= 1 for samples of `events`, from their number of ordered pairs that share a user.
 
     >>> design_effect(np.array([100.0]), np.array([100])).tolist()
     [2.0]

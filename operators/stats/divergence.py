@@ -1,10 +1,10 @@
 """How far apart are two histograms over the same bins? PSI, Kullback-Leibler, Jensen-Shannon (nats), Hellinger.
 
-Counts come as (..., B), current and reference, any leading axes: series, features, windows. Both are smoothed by
-1/2 per bin (Jeffreys), so an empty bin gives a finite score; a bin that is empty in both is left out: it is neither
-smoothed nor counted, and so histograms of different width may share an array, filled up with zeros. (With it, a
-window of 100 against a reference of 100,000 would seem to differ in every bin that never occurs.) Without any
-value in one of the two every score is NaN: no data is no distance.
+Counts come as (..., B), current and reference, with any leading axes: series, features, windows. Both are smoothed by
+1/2 per bin (Jeffreys), so an empty bin gives a finite score. A bin that is empty in both is left out, neither smoothed
+nor counted, so that histograms of different width may share an array, padded with zeros. (Otherwise a window of 100
+against a reference of 100,000 would seem to differ in every bin that never occurs.) If one of the two has no value at
+all, every score is NaN: no data is no distance.
 
 PSI: S. Kullback, R. A. Leibler (1951), "On information and sufficiency", Ann. Math. Stat. 22 (their J), known
 in credit scoring as the population stability index. Jensen-Shannon: J. Lin (1991), IEEE Trans. Inf. Theory 37,
@@ -44,12 +44,12 @@ def jensen_shannon(current: Counts, reference: Counts) -> Floats:
 
 
 def kl_of(q: Floats, p: Floats, present: NDArray[np.bool_]) -> Floats:
-    """Return `kl` of what `smoothed` returns."""
+    """Return `kl` from the results of `smoothed`."""
     return _total(q * np.log(q / p), present)
 
 
 def jensen_shannon_of(q: Floats, p: Floats, present: NDArray[np.bool_]) -> Floats:
-    """Return `jensen_shannon` of what `smoothed` returns."""
+    """Return `jensen_shannon` from the results of `smoothed`."""
     middle = (q + p) / 2
     return _total((q * np.log(q / middle) + p * np.log(p / middle)) / 2, present)
 
@@ -57,7 +57,7 @@ def jensen_shannon_of(q: Floats, p: Floats, present: NDArray[np.bool_]) -> Float
 def hellinger(current: Counts, reference: Counts) -> Floats:
     """Return the distance, shape (...): 0 .. 1."""
     q, p, present = smoothed(current, reference)
-    # Of the squared differences and not of 1 - sum sqrt(q p), where equal histograms would leave rounding.
+    # From squared differences, as 1 - sum sqrt(q p) would leave a rounding error for equal histograms.
     return np.sqrt(_total((np.sqrt(q) - np.sqrt(p)) ** 2 / 2, present))
 
 
@@ -80,7 +80,7 @@ def bins_used(current: Counts, reference: Counts) -> Ints:
 
 
 def smoothed(current: Counts, reference: Counts) -> tuple[Floats, Floats, NDArray[np.bool_]]:
-    """Return the shares q and p, each (..., B), 1 in bins that are none, and which series have data, (...)."""
+    """Return the shares q and p, each (..., B), 1 in bins that are left out, and which series have data, (...)."""
     if current.shape[-1] != reference.shape[-1]:
         raise ValueError(f"current and reference need equal bins, got {current.shape} and {reference.shape}")
     used = current + reference > 0

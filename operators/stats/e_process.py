@@ -1,4 +1,4 @@
-"""Is a candidate worse than its baseline? One e-process per (SLI, slice) of a release, looked at as often as one likes.
+"""Is a candidate worse than its baseline? One e-process per (SLI, slice) of a release, valid however often one looks.
 
 What is tested is the odds ratio psi: by what factor the candidate's odds of a bad event exceed the baseline's, in every
 stratum (finest slice) and block of time alike. Rates themselves may differ between strata and move in time: a block's
@@ -15,18 +15,18 @@ is an e-variable of the block for "psi <= psi0" where psi > psi0 (the candidate 
 
 is a nonnegative supermartingale from 1, so P(E ever reaches 1 / alpha) <= alpha under the null (Ville 1939). Without
 the weights, harm that begins after 500 quiet blocks would take twice as long to show. E is a mean over alternatives
-psi: those of a grid, and, at `tolerance`, two that are learned from earlier blocks, with a long memory and a short one
-(`mantel_haenszel.py`, with forgetting), for half of the weight. A mean of e-processes is one.
+psi: those of a grid and, at `tolerance`, two that are learned from earlier blocks, with a long and a short memory
+(`mantel_haenszel.py`, with forgetting), which have half of the weight. A mean of e-processes is an e-process.
 
-`cap` is for failures that are no independent coins: a burst, a retry storm, a cold start. No block counts for more than
-it, whatever came in, and no short incident decides: min(e, cap) <= e is an e-variable still, at any cap. Blocks then
-are to last as long as a burst does (the policy's `blip`). An alternative that hardly differs from the null gains less:
-it would lose next to nothing in the quiet blocks between two bursts, and add up bursts that are an hour apart. Under
-(psi / psi0)^2 it gains in a burst about what it loses in between. Without a cap there is neither.
+`cap` is for failures that are not independent: a burst, a retry storm, a cold start. No block counts for more than the
+cap, whatever came in, and no short incident decides: min(e, cap) <= e is still an e-variable, at any cap. Blocks should
+then last as long as a burst does (the policy's `blip`). An alternative close to the null gains less: it would lose
+almost nothing in the quiet blocks between two bursts, and add up bursts that are an hour apart. Limited by (psi /
+psi0)^2 it gains in a burst about what it loses in between. Without a cap this limit does not apply either.
 
-What was rejected once stays so: the largest E so far is kept. But a proof that the candidate is not worse must not
-outlive the time when it was not: where a recent stretch of blocks has a product of e of at least 1 / RELAPSE for
-"worse", it must be proven anew, from M = 0. (Throwing evidence away keeps a supermartingale one.)
+What was rejected once stays rejected: the largest E so far is kept. But a proof that the candidate is not worse must
+not outlive the time for which it held: where a recent stretch of blocks has a product of e of at least 1 / RELAPSE for
+"worse", it must be proven anew, from M = 0. (A supermartingale stays one when evidence is thrown away.)
 
 Sources: R. J. Turner, P. D. Grunwald, "Safe sequential testing and effect estimation in stratified count data" (2023),
 arXiv 2302.11401, for the setting; the mixture over starts is the e-detector of J. Shin, A. Ramdas, A. Rinaldo,
@@ -44,19 +44,19 @@ from operators.stats.log_e import NOT_WORSE, WORSE, log_add_each, log_e_each_way
 from operators.stats.mantel_haenszel import adjusted, adjusted_ratios, mantel_haenszel, odds_ratio
 
 HALF_LIVES = (60.0, 24.0)  # Blocks: of the long memory and the short one.
-AT_ONCE = 128  # Processes: what is worked out of more leaves the processor's cache, and takes twice as long.
-RELAPSE = 0.05  # Under no harm a few releases in a hundred prove once more than they need to.
+AT_ONCE = 128  # Processes: the intermediate results of more leave the processor's cache, and take twice as long.
+RELAPSE = 0.05  # With no harm, a few releases in a hundred have to prove themselves once more than necessary.
 RELAPSE_TIMES = 1.6  # A relapse from psi0 is looked for at this multiple of it, or the next above.
 # Of psi / psi0, where blocks are capped. With 1, harm of x1.5 takes four times as long; without any, outages of one arm
 # that last a blip decide in one release of eight (tests/bench/simulate_bursts.py).
 CAP_POWER = 2.0
 NONE = -1  # A pane number that stands for none.
-# Odds ratios at which the confidence sequence is read, and the alternatives of each other.
+# Odds ratios at which the confidence sequence is read; each is also an alternative to the others.
 RATIOS = (0.1, 0.2, 0.33, 0.5, 0.63, 0.77, 0.87, 1.0, 1.15, 1.3, 1.6, 2.0, 2.5, 3.2, 5.0, 10.0, 20.0)
 
 
 class EProcesses:
-    """K processes, as plain arrays that grow, and depend on nothing but the blocks of their own process.
+    """K processes, as plain arrays that grow; each depends on nothing but its own blocks.
 
     With G odds ratios in `grid`: `log_m` (K, G, G): ln M of alternative [.., j] against the null at [.., i]; those
     above the null say "worse", those below "not worse". `peaks` (K, 2, G): the largest ln E of WORSE and NOT_WORSE,
@@ -76,7 +76,7 @@ class EProcesses:
         cap: float = math.inf,
         ratios: Sequence[float] = RATIOS,
     ) -> None:
-        """Start with no process; `others` are further ratios to read bounds at. ValueError for what cannot be.
+        """Start without processes; `others` are further ratios to read bounds at. ValueError for impossible arguments.
 
         With fewer `ratios` bounds are coarser and steps cheaper. Needs tolerance >= 1, others and cap > 1, and margin >
         tolerance.
@@ -101,7 +101,7 @@ class EProcesses:
         self.since = np.zeros(0, np.int64)
         # Of "worse" at each null: ln e in total over the recent stretch of blocks, with forgetting, (K, G).
         self._relapse = np.zeros((0, len(self.grid)))
-        # The stretch of blocks that ends now: its ln e in total, and the pane it began in; and the best such total.
+        # The stretch of blocks that ends now: its total ln e, and the pane it began in; and the best such total.
         self._run = np.zeros(0)
         self._run_since = np.zeros(0, np.int64)
         self._run_best = np.zeros(0)
@@ -111,7 +111,7 @@ class EProcesses:
         return len(self.blocks)
 
     def grow(self, size: int) -> None:
-        """Have at least `size` processes; the new ones have seen nothing."""
+        """Make sure that there are `size` processes; new ones have seen nothing."""
         new = size - self.size
         if new <= 0:
             return
@@ -125,11 +125,11 @@ class EProcesses:
             setattr(self, name, getattr(self, name)[indices])
 
     def step(self, pane: int, which: Ints, counts: Ints, lasted: float = 1.0) -> None:
-        """Take a block, begun in `pane`: the strata `counts` (S, 4) n_c, x_c, n_b, x_b, of processes `which` (S,).
+        """Take a block that began in `pane`: the strata `counts` (S, 4) n_c, x_c, n_b, x_b, of processes `which` (S,).
 
-        `which` rises; a process may have many strata, or none. One with an empty arm changes nothing: which blocks and
-        strata are taken may depend on how many events there are, and on nothing else. `lasted` is for forgetting: how
-        many blocks of the half-lives this one stands for.
+        `which` rises; a process may have many strata, or none. Strata with an empty arm change nothing. Which blocks
+        and strata are taken may depend on how many events there are, and on nothing else. `lasted` is for forgetting:
+        how many blocks of the half-lives this one stands for.
         """
         used = (counts[:, 0] > 0) & (counts[:, 2] > 0)
         which, counts = which[used], counts[used]
@@ -138,7 +138,7 @@ class EProcesses:
             return
         mine, at, grid = which[starts], self.at_tolerance, np.log(self.grid)
         learned = np.maximum(np.log(self._learned(mine)), math.log(self.tolerance))  # (W, memories)
-        # A stratum is of as many processes as there are slices that it belongs to.
+        # A stratum belongs to as many processes as it belongs to slices.
         distinct, of = distinct_rows(counts)
         blocks, of_each = counts[distinct], np.repeat(learned, np.diff(starts, append=len(which)), axis=0)
         on_grid = np.add.reduceat(log_likelihoods(blocks, grid)[of], starts)  # (W, G)
@@ -158,7 +158,7 @@ class EProcesses:
             self.weighted[mine, memory] = self.weighted[mine, memory] * self._keep(memory, lasted) + came
 
     def most(self, log_psi: Floats, log_null: Floats | float) -> Floats:
-        """Return the most that a block can add to ln E of an alternative against a null, of one broadcast shape."""
+        """Return the most that a block can add to ln E of an alternative against a null, in their broadcast shape."""
         return (
             np.minimum(self.log_cap, CAP_POWER * abs(log_psi - log_null))
             if np.isfinite(self.log_cap)
@@ -168,30 +168,30 @@ class EProcesses:
     def log_e(self, which: Ints | slice = slice(None)) -> Floats:
         """Return ln E now, of "the candidate is worse by more than `tolerance`", (K,)."""
         rest = -np.log(self.blocks[which] + 1.0)
-        # Of the processes asked for not all that is kept is copied.
+        # Only the rows of the processes that are asked for are copied.
         above = self.log_m[:, self.at_tolerance, self.at_tolerance + 1 :]
         grid = log_add_each(above[which], rest)
         return log_mixture(grid, log_add_each(self.log_learned[which], rest))
 
     def log_e_not_worse(self, margin: float, which: Ints | slice = slice(None)) -> Floats:
-        """Return ln E now, of "the candidate is not worse by the ratio `margin`", (K,); one of the grid."""
+        """Return the present ln E of "the candidate is not worse by the ratio `margin`", (K,); one of the grid."""
         null = int(np.searchsorted(self.grid, margin))
         log_m = log_add_each(self.log_m[which, null], -np.log(self.blocks[which] + 1.0))
         return log_mean_of(log_m, np.arange(len(self.grid)) < null)
 
     def bounds(self, alpha: Floats | float, which: Ints | slice = slice(None)) -> tuple[Floats, Floats]:
-        """Return bounds of psi, (K,): each alone is wrong at any time ever with chance <= `alpha`.
+        """Return bounds of psi, (K,): each of them is ever wrong with chance <= `alpha`.
 
-        The lower one is the largest ratio of the grid that was rejected, with all below it, the upper one the smallest
-        with all above it; 0 and infinity where none was. What they bound: `lower` < the largest odds ratio of any
-        stratum and block so far, and `upper` > the smallest since the last relapse. While the ratio is constant that is
-        the ratio itself; where `lower` > `upper`, it has moved.
+        The lower bound is the largest ratio of the grid that was rejected together with all below it, the upper bound
+        the smallest together with all above it; 0 and infinity where none was. What they bound: `lower` < the largest
+        odds ratio of any stratum and block so far, and `upper` > the smallest since the last relapse. While the ratio
+        is constant that is the ratio itself; where `lower` > `upper`, it has moved.
         """
         rejected = self.peaks[which] >= -np.log(np.broadcast_to(alpha, self.blocks[which].shape))[:, None, None]
         below = np.logical_and.accumulate(rejected[:, WORSE], axis=1).sum(axis=1)
         above = np.logical_and.accumulate(rejected[:, NOT_WORSE, ::-1], axis=1).sum(axis=1)
         ends = np.concatenate(([0.0], self.grid, [np.inf]))
-        # Whoever rejects `tolerance` rejects all smaller ones too.
+        # A process that rejects `tolerance` rejects all smaller ratios too.
         is_worse = self.log_e_peak[which] >= -np.log(alpha)
         return np.where(is_worse, np.maximum(ends[below], self.tolerance), ends[below]), ends[::-1][above]
 
@@ -200,7 +200,7 @@ class EProcesses:
         return odds_ratio(self.total[which])
 
     def ratios(self, which: Ints | slice = slice(None)) -> tuple[Floats, Floats]:
-        """Return the ratio of bad events of candidate and baseline at the same mix of strata, (K,) each; kept off 0."""
+        """Return the bad ratios of candidate and baseline at the same mix of strata, (K,) each, kept off 0."""
         return adjusted_ratios(self.adjusted[which])
 
     def _learned(self, which: Ints) -> Floats:

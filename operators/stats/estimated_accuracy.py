@@ -1,18 +1,19 @@
-"""How many answers are right, estimated before anybody says so: confidence-based performance estimation (CBPE).
+"""How many answers are right, estimated before labels come: confidence-based performance estimation (CBPE).
 
-Of answers whose score lies in cell c a share p(c) was right, by the labels so far. So of n(c) answers in each cell,
-sum n(c) p(c) are expected to be right. p(c) is drawn towards the share of its bin by the weight of one label, and that
-towards the share of all labels. Source: NannyML, "Estimation of performance of the monitored model: confidence-based
-performance estimation", documentation of version 0.10; there scores are calibrated by isotonic regression.
+Of answers whose score lies in cell c a share p(c) was right, by the labels so far. So of n(c) answers in each cell, sum
+n(c) p(c) are expected to be right. p(c) is drawn towards the share of its bin with the weight of one label, and that
+share towards the share of all labels. Source: NannyML, "Estimation of performance of the monitored model:
+confidence-based performance estimation", documentation of version 0.10; there scores are calibrated by isotonic
+regression.
 
-The interval is where the share of right answers among these very answers lies, as labels would have it: p(c) is known
-from so many labels, and answers are right or wrong by chance. Of each cell p(c) is only known to lie in its exact
-interval, which few labels leave wide; the distances to its ends add up as errors do (G. Y. Zou, A. Donner,
+The interval is for the share of right answers among these very answers, as labels would show it: p(c) is known only
+from a number of labels, and answers are right or wrong by chance. Of each cell p(c) is only known to lie in its exact
+interval, which is wide for few labels; the distances to its ends add up as errors do (G. Y. Zou, A. Donner,
 "Construction of confidence limits about effect measures: a general approach", Statistics in Medicine 27 (2008),
 1693-1702). Answers in cells without any label may all be right or all wrong.
 
-It sees what the model says of itself alone. Where answers of the same score are less often right than before (concept
-drift, P(Y | X) changes), nothing of that shows until labels come. Labels that contradict it open its bounds.
+It sees only what the model says about itself. If answers of the same score are less often right than before (concept
+drift, P(Y | X) changes), nothing of that shows until labels come. Labels that contradict the estimate open its bounds.
 """
 
 from statistics import NormalDist
@@ -26,7 +27,7 @@ from operators.stats.calibration import BINS, CELLS
 
 
 class Estimated(msgspec.Struct, frozen=True, kw_only=True):
-    """Of K series: the share of right answers that is expected, (K,), its bounds, and that of the labels so far.
+    """For K series: the expected share of right answers, (K,), its bounds, and the share of right labels so far.
 
     NaN without labels or without answers.
     """
@@ -54,10 +55,10 @@ def shares_right(labels: Ints) -> Floats:
 
 
 def estimate(answers: Ints, labels: Ints, confidence: float, designs: Floats) -> Estimated:
-    """Return what `labels` (K, 2 * CELLS) say of `answers` (K, CELLS), counted by the cells of their scores.
+    """Estimate from `labels` (K, 2 * CELLS) how many of `answers` (K, CELLS), counted by cells of scores, are right.
 
-    The bounds hold with the chance `confidence`; `designs` (K,): so many answers are worth one that is independent of
-    all others.
+    The bounds hold with chance `confidence`; `designs` (K,): how many answers are worth one that is independent of all
+    others.
     """
     wrong, right = np.split(labels, 2, axis=1)
     n, total = wrong + right, answers.sum(axis=1)
@@ -70,7 +71,7 @@ def estimate(answers: Ints, labels: Ints, confidence: float, designs: Floats) ->
     z = NormalDist().inv_cdf((1.0 + confidence) / 2.0)
     by_chance = z**2 * designs * (weight * middle * (1.0 - middle)).sum(axis=1) / np.maximum(total, 1)
     known = np.where(n > 0, weight, 0.0)
-    # Of one cell errors are skewed, those of many together are not: neither end is nearer than that of a normal one.
+    # Errors in one cell are skewed, those of many cells together are not: no end is nearer than a normal error's.
     normal = z * np.sqrt(p * (1.0 - p) / np.maximum(n, 1))
     below, above = (
         np.sqrt(by_chance + ((known * np.maximum(off, normal)) ** 2).sum(axis=1)) for off in (p - least, most - p)
@@ -87,7 +88,7 @@ def estimate(answers: Ints, labels: Ints, confidence: float, designs: Floats) ->
 
 
 def _intervals(right: Ints, n: Ints, alpha: float) -> tuple[Floats, Floats]:
-    """Return `interval` of counts of any shape: most of them are the same few."""
+    """Return `interval` for counts of any shape, most of which are the same few."""
     pairs, place = np.unique(np.stack([right.ravel(), n.ravel()]), axis=1, return_inverse=True)
     low, high = interval(pairs[0], pairs[1], alpha)
     return low[place.ravel()].reshape(n.shape), high[place.ravel()].reshape(n.shape)
@@ -97,7 +98,7 @@ def contradicted(found: Estimated, came: Ints, labels: Ints, confidence: float) 
     """Drop the lower bound where the labels that `came` (K, 2 * CELLS) are surely worse than estimated.
 
     Drop the upper one where they are surely better. `labels` are those before. Few labels are further off by chance
-    than a normal distribution knows, so their own exact bounds must say so, too.
+    than a normal distribution allows for, so their own exact bounds must agree.
 
     >>> labels = np.zeros((1, 2 * CELLS), np.int64)
     >>> labels[0, 45], labels[0, CELLS + 45] = 100, 900

@@ -5,9 +5,9 @@ Bucket b holds gamma ** (b - 1) < x <= gamma ** b, gamma = (1 + a) / (1 - a), a 
 VLDB 12:12, section 2). Magnitudes are clamped to [1e-9, 1e12]. A bucket is named by a `code`: b itself for
 positive values, ZERO for zero and -(b + NEGATIVE) for negative ones, so that codes sort as the values do.
 
-All of it follows from ACCURACY. But the tables of the store read codes by the numbers in READ_BY_TABLES (the alias of
-`buckets` in infra/clickhouse/0001_panes.sql and in the roll-ups): an accuracy that leads to others is refused when this
-module is imported, until a migration makes the tables read them.
+All of this follows from ACCURACY. But the tables of the store read codes by the numbers in READ_BY_TABLES (the alias of
+`buckets` in infra/clickhouse/0001_panes.sql and in the roll-ups): an accuracy that leads to other numbers is refused
+when this module is imported, until a migration makes the tables read them.
 """
 
 import math
@@ -23,7 +23,7 @@ GAMMA = (1 + ACCURACY) / (1 - ACCURACY)
 MAGNITUDE_MIN, MAGNITUDE_MAX = 1e-9, 1e12
 B_MIN = math.ceil(math.log(MAGNITUDE_MIN) / math.log(GAMMA))
 B_MAX = math.ceil(math.log(MAGNITUDE_MAX) / math.log(GAMMA))
-STEP = 1_000  # Codes that people read are round: that of zero, and the offset of negative values.
+STEP = 1_000  # Offsets of codes that people read are round: the code of zero, and the offset of negative values.
 ZERO = (B_MIN - 1) // STEP * STEP  # Below every positive value,
 NEGATIVE = ((-ZERO - B_MIN) // STEP + 1) * STEP  # and above every negative one.
 CODE_MIN, CODE_MAX = -(B_MAX + NEGATIVE), B_MAX
@@ -60,7 +60,7 @@ def codes_of(values: Floats) -> Ints:
 
 
 def values_of(codes: NDArray[np.integer[Any]]) -> Floats:
-    """Return the value that stands for each bucket code, any shape; `codes_of` inverted within 1 %.
+    """Return the value that stands for each bucket code, any shape: the inverse of `codes_of` within 1 %.
 
     >>> values_of(np.array([0, -2000, 231, -4231])).round(2).tolist()
     [0.99, 0.0, 100.49, -100.49]

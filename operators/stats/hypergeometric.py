@@ -26,18 +26,18 @@ from operators.arrays import Floats, Ints, nth_of_each
 # summed in steps of an eighth of one: the sum of a smooth bell over a grid this fine is that over all but for 1e-60.
 SPLITS_MAX = 400
 PLACES = np.arange(-100, 101)
-SPLITS_AT_ONCE = 4_096  # Of many blocks together: what is worked out of these stays in the processor's cache.
+SPLITS_AT_ONCE = 4_096  # Of many blocks together: the intermediate results of so many stay in the processor's cache.
 STEPS_OF_DEVIATION = 8.0
-LOG_FACTORIALS = special.gammaln(np.arange(1 << 14) + 1.0)  # Read in a tenth of the time that one takes.
-# Places and weights of the area between two curves; eight are exact far beyond what is asked of them.
+LOG_FACTORIALS = special.gammaln(np.arange(1 << 14) + 1.0)  # Reading one takes a tenth of the time of computing it.
+# Places and weights for the area between two curves; eight are far more exact than needed.
 GAUSS_LEGENDRE = list(zip(*(each.tolist() for each in np.polynomial.legendre.leggauss(8)), strict=True))
 
 
 class _Splits(NamedTuple):
     """Every possible split of D blocks, one after the other: those of a block are `sizes` (D,) from `starts` (D,) on.
 
-    `steps` are how many more of the bad events are the candidate's than was observed, `ways` the logarithm of how many
-    ways there are, less that of what was observed.
+    `steps` say how many more of the bad events are the candidate's than was observed; `ways` are the logarithms of the
+    number of ways to split so, less that of the observed split.
     """
 
     sizes: Ints
@@ -50,8 +50,8 @@ def log_likelihoods(counts: Ints, log_psi: Floats, of: Ints | None = None) -> Fl
     """Return ln P of W blocks, `counts` (W, 4) n_c, x_c, n_b, x_b, at G odds ratios each, `log_psi` (W, G) or (G,).
 
     Where `of` (W,) is given, the blocks are those of the D in `counts` (D, 4). Exact up to rounding, also where psi^x
-    is beyond any float. A row's result does not depend on the others. Cost: some 0.5 us for each split that is
-    possible, and 1 ms of a block with more than `SPLITS_MAX`.
+    is beyond any float. A row's result does not depend on the others. Cost: some 0.5 us for each possible split, and
+    1 ms for a block with more than `SPLITS_MAX`.
 
     >>> log_likelihoods(np.array([[1, 1, 1, 0], [5, 0, 9, 0]]), np.log([1.0, 3.0])).round(3).tolist()
     [[-0.693, -0.288], [-0.0, -0.0]]
@@ -73,7 +73,7 @@ def log_likelihoods(counts: Ints, log_psi: Floats, of: Ints | None = None) -> Fl
 
 
 def _parts(sizes: Ints) -> Iterator[slice]:
-    """Yield blocks with so many splits by parts, each with few enough of these."""
+    """Yield slices of blocks with `sizes` splits, each with few enough splits."""
     edges = np.flatnonzero(np.diff(np.cumsum(sizes) // SPLITS_AT_ONCE, prepend=-1)).tolist()
     for begin, end in pairwise((*edges, len(sizes))):
         yield slice(begin, end)
@@ -97,7 +97,7 @@ def _of_few(splits: _Splits, blocks: Ints, log_psi: Floats) -> Floats:
     sizes = splits.sizes[blocks]
     at = nth_of_each(sizes) + np.repeat(splits.starts[blocks], sizes)
     row, starts = np.repeat(np.arange(len(blocks)), sizes), np.cumsum(sizes) - sizes
-    # Of terms less the one that was observed, the sum is 1 / P.
+    # The terms are less that of the observed split, so their sum is 1 / P.
     terms = splits.steps[at][:, None] * (log_psi if log_psi.ndim == 1 else log_psi[row])
     terms += splits.ways[at][:, None]
     highest = np.maximum.reduceat(terms, starts)
@@ -132,7 +132,7 @@ def _log_ways(counts: Ints, steps: Ints) -> Floats:
 
 
 def _log_factorial(n: Ints) -> Floats:
-    """Return ln n!, to the bits that SciPy has."""
+    """Return ln n!, to the same bits as SciPy."""
     few: Floats = special.gammaln(n + 1.0) if n.max(initial=0) >= len(LOG_FACTORIALS) else LOG_FACTORIALS[n]
     return few
 
@@ -150,7 +150,7 @@ def mean_split(n_c: Floats, n_b: Floats, bad: Floats, psi: Floats) -> Floats:
 
 
 def growth(n_c: Floats, n_b: Floats, bad: Floats, psi: Floats, null: Floats) -> Floats:
-    """Return about how much ln P_psi / P_null grows, in nats, if psi is the true odds ratio; of one shape.
+    """Return about how much ln P_psi / P_null grows, in nats, if psi is the true odds ratio; all of one shape.
 
     The derivative of ln P by ln psi is the split less its mean, so this is the area between two mean splits.
     """

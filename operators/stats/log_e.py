@@ -5,15 +5,15 @@ import numpy as np
 from operators.arrays import Floats, Ints
 from operators.stats.multiple_testing import Bools
 
-LOG_E_MAX = 700.0  # What e^ of it is can be added up; no alpha is as small.
-LEARNED = 0.5  # The weight of the learned alternatives together.
+LOG_E_MAX = 700.0  # e to this power can still be added up, and no alpha is this small.
+LEARNED = 0.5  # The weight of all learned alternatives together.
 WORSE, NOT_WORSE = 0, 1
 
 
 def log_e_each_way(log_m: Floats, blocks: Ints) -> Floats:
     """Return ln E of WORSE and NOT_WORSE at every null, (K, 2, G); 0 where there is no alternative.
 
-    What is beyond `LOG_E_MAX` counts as that. Exact up to rounding: it is compared with ln(1 / alpha), no more.
+    Values beyond `LOG_E_MAX` count as that. Exact up to rounding, as ln E is only compared with ln(1 / alpha).
     """
     size, nulls = log_m.shape[1], np.arange(log_m.shape[1])
     # In the row of each null: the alternatives below it, the null itself, with M = 1 - rest or so, those above it.
@@ -47,7 +47,7 @@ def log_add_each(log_m: Floats, log_weight: Floats) -> Floats:
 def log_mixture(grid: Floats, learned: Floats) -> Floats:
     """Return the logarithm of the weighted mean of e^grid (K, A) and e^learned (K, memories), (K,)."""
     high = np.maximum(grid.max(axis=1, initial=-np.inf), learned.max(axis=1))[:, None]
-    # Column by column: the last bits of a matrix product depend on how many rows there are.
+    # Column by column, as the last bits of a matrix product depend on the number of rows.
     share = 1.0 - LEARNED if grid.shape[1] else 0.0
     mean = (1.0 - share) * np.exp(learned - high).mean(axis=1)
     if share:
@@ -57,7 +57,7 @@ def log_mixture(grid: Floats, learned: Floats) -> Floats:
 
 
 def log_mean_of(log_m: Floats, mask: Bools) -> Floats:
-    """Return the logarithm of the mean of those e^log_m (..., A) that `mask` (..., A) names, (...); 0 of none."""
+    """Return the logarithm of the mean of those e^log_m (..., A) that `mask` (..., A) marks, (...); 0 without any."""
     kept = np.where(mask, log_m, -np.inf)  # e^-inf adds nothing.
     high = kept.max(axis=-1)
     bets = np.isfinite(high)

@@ -1,4 +1,4 @@
-"""Numbers of any size in a unit of their own: powers of them neither overflow nor vanish."""
+"""Numbers of any size in a unit of their own, in which their powers neither overflow nor vanish."""
 
 import sys
 
@@ -21,24 +21,24 @@ def scaled(values: Floats) -> tuple[Floats, int]:
 
 
 def unscaled(value: float, exponent: int) -> float:
-    """Return value * 2 ** e, at most the largest float: JSON knows no infinity."""
+    """Return value * 2 ** e, limited to the largest float, as JSON has no infinity."""
     with np.errstate(over="ignore"):
         return float(np.clip(np.ldexp(value, exponent), -FLOAT_MAX, FLOAT_MAX))
 
 
 def standardised(values: Floats, centre: float, scale: float) -> Floats:
-    """Return (values - centre) / scale, where neither the difference nor a value is beyond the largest float.
+    """Return (values - centre) / scale, even where a difference would be beyond the largest float.
 
     >>> standardised(np.array([-FLOAT_MAX, FLOAT_MAX]), FLOAT_MAX, FLOAT_MAX)
     array([-2.,  0.])
     """
     small = _small(centre, scale)
-    with np.errstate(over="ignore"):  # In units of a tiny scale a value may truly be without bound.
+    with np.errstate(over="ignore"):  # In units of a tiny scale a value may truly be infinite.
         return np.asarray((values * small - centre * small) / (scale * small))
 
 
 def of_standardised(z: Floats, centre: float, scale: float) -> Floats:
-    """Return z * scale + centre, at most the largest float.
+    """Return z * scale + centre, limited to the largest float.
 
     >>> of_standardised(np.array([-2.0, 3.0]), FLOAT_MAX, FLOAT_MAX) / FLOAT_MAX
     array([-1.,  1.])
@@ -49,5 +49,5 @@ def of_standardised(z: Floats, centre: float, scale: float) -> Floats:
 
 
 def _small(centre: float, scale: float) -> float:
-    """Return the power of two to work in: 1, unless sums of such numbers may be beyond the largest float."""
+    """Return the power of two to work in: 1, unless sums of such numbers may exceed the largest float."""
     return 2.0**-16 if max(abs(centre), scale) > LARGE else 1.0

@@ -1,4 +1,4 @@
-"""One odds ratio, and one ratio of bad events for each of two versions, of strata whose own rates differ.
+"""One odds ratio, and a bad ratio for each of two versions, from strata whose own rates differ.
 
 Each stratum has n_c events of the candidate, x_c of them bad, and n_b, x_b of the baseline. What is kept are sums over
 strata, of any number of blocks.
@@ -12,7 +12,7 @@ import numpy as np
 
 from operators.arrays import Floats, Ints
 
-PRIOR = 0.5  # Of an odds ratio, in weighted bad events of each arm: learned from nothing, it is 1.
+PRIOR = 0.5  # Added to each arm's weighted bad events: without data the odds ratio is 1.
 
 
 def mantel_haenszel(counts: Ints) -> Floats:
@@ -30,13 +30,13 @@ def adjusted(counts: Ints) -> Floats:
 
 
 def odds_ratio(sums: Floats) -> Floats:
-    """Return the odds ratio that sums (..., 2) of `mantel_haenszel` come to, (...); 1 of nothing."""
+    """Return the odds ratio from sums (..., 2) of `mantel_haenszel`, (...); 1 without data."""
     known = sums + PRIOR
     ratios: Floats = known[..., 0] / known[..., 1]
     return ratios
 
 
 def adjusted_ratios(sums: Floats) -> tuple[Floats, Floats]:
-    """Return the ratios of bad events of candidate and baseline by sums (K, 3) of `adjusted`, (K,) each; kept off 0."""
+    """Return the bad ratios of candidate and baseline from sums (K, 3) of `adjusted`, (K,) each, kept off 0."""
     bad_c, bad_b, n = sums.T
     return (bad_c + PRIOR) / (n + 2 * PRIOR), (bad_b + PRIOR) / (n + 2 * PRIOR)

@@ -1,11 +1,11 @@
 """Is a PSI large enough to matter, and too large for chance?
 
 Without drift PSI is close to chi2_{B-1} * (1/n + 1/m) (B. Yurdakul, 2018, "Statistical properties of population
-stability index", Western Michigan University): with n = 100 a bare limit of 0.1 would fire in 39 % of windows. So
-an alarm needs both: more than PSI_MIN, the usual "significant shift", and more than chance gives.
+stability index", Western Michigan University): with n = 100 a bare limit of 0.1 would alarm in 39 % of windows. So
+an alarm needs both: more than PSI_MIN, the usual "significant shift", and more than chance explains.
 
-The p-value is the larger of the chi-square tails of PSI and of the likelihood ratio, because far out, where many
-features and slices at once are judged, PSI's own is too small. Measured, 4 million windows of 100 in ten bins:
+The p-value is the larger of the chi-square tails of PSI and of the likelihood ratio, because PSI's own is too small far
+out, where it matters when many features and slices are judged at once. Measured, 4 million windows of 100 in ten bins:
 P(p <= 1e-6) is 11e-6 with PSI alone and 1.5e-6 with both; a flag at 1 %, windows of 1,000: 39e-6 and 0.
 """
 
@@ -19,14 +19,14 @@ from operators.stats.divergence import Counts, bins_used, likelihood_ratio, psi
 
 PSI_MIN = 0.2
 ALPHA = 0.001  # False alarms per window and series set; hourly, 0.17 a week.
-SAMPLES_MIN = 50  # In either; the chi-square tails were checked from here on.
+SAMPLES_MIN = 50  # In either; the chi-square tails were checked from this number on.
 
 
 class Shift(msgspec.Struct, frozen=True, kw_only=True):
     """PSI of some series, each array of shape (...).
 
-    `p`: how likely chance gives this much, 1 where PSI is at most PSI_MIN or `enough` is false, so that a
-    procedure for many tests (Benjamini-Hochberg) may take all of them. `alarm`: each judged alone.
+    `p`: how likely chance gives as much; 1 where PSI is at most PSI_MIN or `enough` is false, so that a procedure for
+    many tests (Benjamini-Hochberg) can take all of them. `alarm`: each judged alone.
     """
 
     score: Floats
@@ -48,7 +48,7 @@ def shift(
     """Judge counts (..., B) against those of the reference, which may have fewer leading axes.
 
     `designs` are the design effects of both, shape (...): how many of their events are worth one that is independent
-    (`design_effect.py`). Scores are of all events; chance, and what is enough, of what they are worth.
+    (`design_effect.py`). Scores use all events; p and `enough` use what these are worth.
 
     ValueError: alpha is not within 0 .. 1, or the bins differ.
 

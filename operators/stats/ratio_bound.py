@@ -1,7 +1,7 @@
 """Bounds of one ratio of bad events that hold however often one looks: the beta-binomial confidence sequence.
 
-The ratio p is rejected once the mixture of all ratios, weighted by Beta(1/2, 1/2), explains x bad of n events 1 / alpha
-times better than p does. With p constant that ever happens to the true one with chance <= alpha (Ville 1939).
+A ratio p is rejected once the mixture of all ratios, weighted by Beta(1/2, 1/2), explains x bad of n events 1 / alpha
+times better than p does. If the true ratio is constant, it is ever rejected with chance <= alpha (Ville 1939).
 
 Source: H. Robbins, "Statistical methods related to the law of the iterated logarithm", Annals of Mathematical
 Statistics 41 (1970), 1397-1409, example 3.
@@ -31,7 +31,7 @@ def upper(x: Ints, n: Ints, alpha: Floats | float) -> Floats:
 
 
 def both(lower_of: tuple[Ints, Ints], upper_of: tuple[Ints, Ints], alpha: Floats | float) -> tuple[Floats, Floats]:
-    """Return `lower` of the first x and n and `upper` of the second, all of one shape (K,), in half of the time.
+    """Return `lower` of the first x and n and `upper` of the second, all of one shape (K,), in half the time.
 
     >>> lowest, highest = both((np.array([2]), np.array([9])), (np.array([3]), np.array([10])), 0.05)
     >>> lowest == lower(np.array([2]), np.array([9]), 0.05), highest == upper(np.array([3]), np.array([10]), 0.05)
@@ -45,7 +45,7 @@ def both(lower_of: tuple[Ints, Ints], upper_of: tuple[Ints, Ints], alpha: Floats
 
 
 def _bound(x: Ints, n: Ints, alpha: Floats | float, end: Floats) -> Floats:
-    """Bisect between the observed ratio, which is never rejected, and an end."""
+    """Bisect between the observed ratio, which is never rejected, and `end`."""
     mixture = special.betaln(x + PRIOR, n - x + PRIOR) - special.betaln(PRIOR, PRIOR)
     limit = mixture + np.log(alpha)
     inside, outside = x / np.maximum(n, 1), end.astype(float)

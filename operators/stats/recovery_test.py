@@ -16,7 +16,7 @@ import msgspec
 
 
 class Health(msgspec.Struct, frozen=True, kw_only=True):
-    """`good` and `bad` events in `panes` panes with any; `log_m` is ln M."""
+    """`good` and `bad` events in `panes` panes with any events; `log_m` is ln M."""
 
     good: int = 0
     bad: int = 0
@@ -28,7 +28,7 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
         return log_add(self.log_m, -math.log(self.panes + 1))
 
     def step(self, good: int, bad: int, bad_max: float, bad_well: float) -> "Health":
-        """Return the test after a pane; 0 < `bad_well` < `bad_max` < 1 are w and q.
+        """Return the test after one more pane; 0 < `bad_well` < `bad_max` < 1 are w and q.
 
         >>> health = Health()
         >>> for pane in range(3):

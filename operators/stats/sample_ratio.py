@@ -6,12 +6,12 @@ a = 100 s:
     ln L1 = lnG(sum a) - lnG(sum a + sum c) + sum (lnG(a_i + c_i) - lnG(a_i)),   ln L0 = sum c_i ln s_i
 
 L1 / L0 is a martingale from 1 while the shares are true, so p = min(1, L0 / L1) falls to alpha or below, ever, with
-chance <= alpha. A broken split means that the arms are not comparable: their users differ, or requests are lost.
+chance <= alpha. A broken split means that the arms cannot be compared: their users differ, or requests are lost.
 
-What was broken may be mended: a gateway took some minutes to obey, or somebody corrected it. So once a split is found
-unhealthy the test begins anew, from no counts, as often as what comes in is unlike the shares still; it is healthy
-again when the counts since then make the declared shares `HEALTHY_AGAIN` times as likely as others. What each stretch
-counts is none of what came before it, so each finds true shares unhealthy with chance <= UNHEALTHY_BELOW.
+A broken split may be mended: a gateway took some minutes to obey, or somebody corrected it. So once a split is found
+unhealthy the test begins anew, from no counts, as often as traffic still differs from the shares; it is healthy again
+when the counts since then make the declared shares `HEALTHY_AGAIN` times as likely as others. Each stretch counts
+nothing of what came before it, so each finds true shares unhealthy with chance <= UNHEALTHY_BELOW.
 
 Source: M. Lindon, A. Malek, "Anytime-valid inference for multinomial count data", NeurIPS 35 (2022), arXiv 2011.03567:
 the Bayes factor of a Dirichlet prior against the null.
@@ -24,15 +24,15 @@ from scipy import special
 
 from operators.arrays import Floats, Ints
 
-CONCENTRATION = 100.0  # Requests that the declared shares weigh as much as, against other shares.
+CONCENTRATION = 100.0  # Requests: the weight of the declared shares against other shares.
 UNHEALTHY_BELOW = 0.001
 HEALTHY_AGAIN = 4.0  # L0 / L1: at true shares it takes one to four thousand requests.
 
 
 class TrafficSplit:
-    """One release; its state is the `counts` of the arms (A,) since the test began, or began anew, and the smallest p.
+    """One release: the `counts` of the arms (A,) since the test began, or began anew, and the smallest p.
 
-    `begins` is the pane from which on traffic is counted, None while that is not known.
+    `begins` is the pane from which traffic is counted, None while that is not known.
     """
 
     def __init__(self, shares: Sequence[float]) -> None:
@@ -45,7 +45,7 @@ class TrafficSplit:
         self.begins: int | None = None
 
     def step(self, counts: Ints) -> float:
-        """Add the requests of the arms in one pane, (A,); return p of all that the test counts.
+        """Add the requests of the arms in one pane, (A,); return p of all requests that the test counts.
 
         >>> split = TrafficSplit((0.1, 0.9))
         >>> round(split.step(np.array([95, 905])), 3), split.unhealthy
@@ -68,12 +68,12 @@ class TrafficSplit:
 
 
 def p_value(counts: Ints, shares: Floats) -> float:
-    """Return p of the requests of the arms, both (A,)."""
+    """Return p for the requests of the arms, both (A,)."""
     return float(np.exp(min(log_odds(counts, shares), 0.0)))
 
 
 def log_odds(counts: Ints, shares: Floats) -> float:
-    """Return ln L0 - ln L1 of the requests of the arms, both (A,)."""
+    """Return ln L0 - ln L1 for the requests of the arms, both (A,)."""
     prior = CONCENTRATION * shares
     log_l1 = special.gammaln(CONCENTRATION) - special.gammaln(CONCENTRATION + counts.sum())
     log_l1 += (special.gammaln(prior + counts) - special.gammaln(prior)).sum()

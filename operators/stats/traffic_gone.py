@@ -1,14 +1,14 @@
-"""Has a version surely no more than a share of the requests? A test that may be looked at after every pane.
+"""Does a version surely have no more than a share of the requests? A test that may be looked at after every pane.
 
-With w the share that is allowed, the null "its share is at least w in every pane" is tested against shares q < w. A
+With w the allowed share, the null "its share is at least w in every pane" is tested against shares q < w. A
 pane with x of n requests has the likelihood ratio
 
     e = (q / w) ** x * ((1 - q) / (1 - w)) ** (n - x),    E[e | share >= w] <= 1
 
 and, as in `recovery_test.py`, M_k = e_k (M_{k-1} + w_k), E_k = M_k + 1 / (k + 1), w_k = 1 / (k (k + 1)) begins anew at
-every pane: requests in flight, and gateways that take their time, count against it no longer than they last. With the
-mean over a few q it is an e-process: however often one looks, P(E ever reaches 1 / ALPHA | null) <= ALPHA (Ville 1939).
-Of a version that stops at once it takes some 4 / w requests of others, of one that stops after a minute 6.5 / w.
+every pane: requests in flight, and gateways that take their time, count against it no longer than they last. The mean
+over a few q is an e-process: however often one looks, P(E ever reaches 1 / ALPHA | null) <= ALPHA (Ville 1939). For a
+version that stops at once it takes some 4 / w requests of others, for one that stops after a minute 6.5 / w.
 """
 
 import math
@@ -18,15 +18,15 @@ import msgspec
 from operators.stats.recovery_test import log_add
 
 ALPHA = 0.05
-# Each q as a part of w, and what it counts in the mean: most versions that stop serve nobody, some a trickle.
+# Each q as a part of w, and its weight in the mean: most versions that stop serve nobody, some a trickle.
 PARTS = ((1 / 64, 0.5), (1 / 8, 0.25), (1 / 2, 0.25))
-LIMIT_MIN = 1e-6  # Of w: of a share of nothing no number of requests would prove anything.
+LIMIT_MIN = 1e-6  # Of w: for a share of nothing no number of requests would prove anything.
 
 
 class Gone(msgspec.Struct, frozen=True, kw_only=True):
-    """What came since a version was withdrawn, in `panes` panes with requests; `log_m` is ln M for each of `PARTS`.
+    """The traffic since a version was withdrawn, in `panes` panes with requests; `log_m` is ln M for each of `PARTS`.
 
-    `since` [Unix ms] is when its share fell to what is allowed, as far as the counts can tell, None while it has more;
+    `since` [Unix ms] is when its share fell to the allowed one, as far as the counts can tell, None while it has more;
     from then on it had `requests` of `total`.
     """
 
@@ -48,7 +48,7 @@ class Gone(msgspec.Struct, frozen=True, kw_only=True):
         return total
 
     def step(self, requests: int, total: int, limit: float, begins: int) -> "Gone":
-        """Return the test after a pane that `begins` then [Unix ms], with some requests.
+        """Return the test after a pane with some requests that `begins` at this time [Unix ms].
 
         >>> gone = Gone()
         >>> for pane in range(5):

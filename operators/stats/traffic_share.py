@@ -1,14 +1,14 @@
 """Has a version more than a share of the requests? A test that never stops looking.
 
-With w the share that is allowed, the null "its share is at most w in every pane" is tested against shares q > w. A pane
+With w the allowed share, the null "its share is at most w in every pane" is tested against shares q > w. A pane
 with x of n requests has the likelihood ratio
 
     e = (q / w) ** x * ((1 - q) / (1 - w)) ** (n - x),    E[e | share <= w] <= 1
 
 and M_k = e_k (M_{k-1} + 1), averaged over a grid of q, is an e-detector (Shin, Ramdas, Rinaldo: E-detectors, New
 England Journal of Statistics in Data Science 2 (2023)): under the null it takes 1 / ALPHA panes on average until M
-reaches 1 / ALPHA, and after any change of the share as long as if one had begun to look then. Starting from nothing
-whenever M is small makes it smaller, never larger.
+reaches 1 / ALPHA, and after any change of the share as long as if one had begun to look then. Starting anew whenever M
+is small makes it smaller, never larger.
 """
 
 import math
@@ -16,13 +16,13 @@ import math
 import msgspec
 
 ALPHA = 1e-6  # Panes of 10 s with requests: one false alarm in 16 weeks, if the share is at its limit all the time.
-ODDS = tuple(2.0**power for power in range(1, 11))  # Those of q, as multiples of those of w.
-SHARE_MIN = 1e-6  # Of w: of a share of nothing no request would be too few to be sure.
+ODDS = tuple(2.0**power for power in range(1, 11))  # The odds of q, as multiples of those of w.
+SHARE_MIN = 1e-6  # Of w: for a share of nothing a single request would be proof.
 LITTLE = math.log(1e-3)
 
 
 class Excess(msgspec.Struct, frozen=True, kw_only=True):
-    """`requests` of a version of `total` since the test began; `log_m` is ln M for each of `ODDS`."""
+    """A version had `requests` of `total` since the test began; `log_m` is ln M for each of `ODDS`."""
 
     requests: int = 0
     total: int = 0
@@ -38,7 +38,7 @@ class Excess(msgspec.Struct, frozen=True, kw_only=True):
         return high + math.log(sum(math.exp(each - high) for each in self.log_m) / len(self.log_m))
 
     def step(self, requests: int, total: int, allowed: float) -> "Excess | None":
-        """Return the test after a pane with some requests, None where nothing speaks for an excess any more.
+        """Return the test after a pane with some requests, None where nothing points to an excess any more.
 
         >>> excess = Excess().step(30, 100, allowed=0.01)
         >>> excess.requests, excess.sure, Excess().step(1, 100, allowed=0.01).sure
@@ -54,7 +54,7 @@ class Excess(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _gain(requests: int, total: int, w: float, odds: float) -> float:
-    """Return ln e of a pane, against the share with so many times the odds of w."""
+    """Return ln e of a pane, against the share whose odds are `odds` times those of w."""
     q = odds * w / (1 - w + odds * w)
     return requests * math.log(q / w) + (total - requests) * math.log((1 - q) / (1 - w))
 

@@ -1,11 +1,12 @@
 """Has the judged quality of a version fallen more than s standard errors below its baseline?
 
-From sums alone: n, mean and variance of the scores of both, over one window (an hour). With
+It is tested from sums alone: n, mean and variance of the scores of both, over one window (an hour). With
 t = (mean_b - mean_c) / sqrt(var_c / n_c + var_b / n_b) and Welch's degrees of freedom (B. L. Welch, 1947,
-Biometrika 34, p. 28) it alarms when P(T >= t) < P(Z >= s): with thousands of scores that is t > s, with 30 it asks
-for more, and either way chance alarms about as often as s promises: hourly at 2 sigma 3.8 times a week and series, at
-3 sigma 0.23 (`false_alarms`). var_c is at least var_b: of 35 log-normal values (sd of the logarithm 0.7) against
-20,000, 3 sigma alarmed 11 times as often as promised with what the 35 say alone, of 5 % ones among zeros 125 times.
+Biometrika 34, p. 28) it alarms when P(T >= t) < P(Z >= s): with thousands of scores that is t > s, with 30 it takes
+more, and either way chance alarms about as often as s promises: hourly at 2 sigma 3.8 times a week and series, at
+3 sigma 0.23 (`false_alarms`). var_c is at least var_b: for 35 log-normal values (sd of the logarithm 0.7) against
+20,000, 3 sigma with the variance of the 35 alone alarmed 11 times as often as promised, for 5 % ones among zeros 125
+times.
 """
 
 import msgspec
@@ -16,7 +17,7 @@ from operators.arrays import Floats, Ints
 from operators.stats.distributions import normal_tail, student_tail
 
 SIGMAS = 3.0
-SAMPLES_MIN = 30  # Scores of each; fewer say nothing.
+SAMPLES_MIN = 30  # Scores of each; fewer are not judged.
 
 
 class Scores(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,13 +52,13 @@ def fall(current: Scores, baseline: Scores, sigmas: float = SIGMAS) -> Fall:
     if not sigmas > 0:
         raise ValueError(f"sigmas must be above 0, got {sigmas!r}")
     enough = (current.n >= SAMPLES_MIN) & (baseline.n >= SAMPLES_MIN)
-    # Skewed scores whose few high ones are missing have a low mean and too small a variance at once.
+    # Skewed scores that lack their few high ones have a low mean and too small a variance at once.
     variances = np.maximum(current.variance, baseline.variance), baseline.variance
     parts = [var / np.maximum(scores.n, 1) for var, scores in zip(variances, (current, baseline), strict=True)]
     error = np.sqrt(parts[0] + parts[1])
     gap = np.where(enough, baseline.mean - current.mean, np.nan)
     with np.errstate(divide="ignore", invalid="ignore"):
-        # Scores that never vary have no error: then any fall is beyond chance.
+        # Scores that never vary have no error, so any fall is beyond chance.
         errors = np.where(error > 0, gap / error, np.where(gap == 0, 0.0, gap * np.inf))
         welch = error**4 / sum(
             part**2 / np.maximum(scores.n - 1, 1) for part, scores in zip(parts, (current, baseline), strict=True)
