@@ -25,7 +25,7 @@ KIND = SeriesKind(
     needs=needs_unit,
     detector=lambda monitor: AdwinDetector(monitor.delta),
     learned_from=lambda monitor: monitor.learned_from,
-    wanders=(1, 3, 6, 12),  # It adds up for as long as nothing changes.
+    wanders=(1, 3, 6, 12),  # ADWIN adds up for as long as nothing changes.
     saved=(
         Saved("monitor.adwin", Adwin),
         Saved("adwin", AdwinDetector, ("delta", "clock", "window_min", "grace", "max_buckets", "detected", "window")),

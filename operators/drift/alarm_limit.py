@@ -1,4 +1,4 @@
-"""The limits of a monitor that say how far is too far, and milder ones, which alarm less often."""
+"""The alarm limits of a monitor, and milder ones, which alarm less often."""
 
 import math
 from collections.abc import Sequence
@@ -15,9 +15,9 @@ SHARES = (1.25, 1.5, 2.0, 3.0, 5.0, 10.0)
 
 
 class AlarmLimit(msgspec.Struct, frozen=True, kw_only=True):
-    """The `keys` that are set together, and the `factors` that make them milder and milder; values stay below `most`.
+    """The `keys` that are set together, and the rising `factors` that make them milder; values stay below `most`.
 
-    Without keys there is nothing to set.
+    Without keys the monitor has no limit to set.
     """
 
     keys: tuple[str, ...] = ()

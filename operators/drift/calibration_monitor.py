@@ -1,4 +1,4 @@
-"""Calibration at the end of a window: is the model as often right as it is confident, by its labels?"""
+"""Calibration at the end of a window: do the labels say that the model is right as often as it is confident?"""
 
 from typing import ClassVar
 
@@ -20,7 +20,7 @@ from operators.wire.control import Word
 
 
 class Calibration(WindowMonitor, frozen=True, kw_only=True):
-    """The calibration error of a window's labels is more than `error_max`, surely; fewer than `n_min` are too few."""
+    """The calibration error of a window's labels is surely more than `error_max`; fewer than `n_min` are too few."""
 
     unwritten: ClassVar[frozenset[str]] = frozenset({"on", "profile"})
 

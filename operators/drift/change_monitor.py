@@ -1,9 +1,9 @@
 """Change detectors on the pane values of series: the bad ratio of an SLI, the mean of a measure or a feature.
 
-A detector learns the scale of its series first, then looks at every pane with a value, at what is left of it after the
-season where there is one (`detectors/season.py`); an alarm starts it afresh, with
-the new level as normal. So that rules and people see it, a series is BAD for HELD_MS from its alarm, then OK again.
-State: a few kB a series and field; those not heard of for long are forgotten.
+A detector learns the scale of its series first, then looks at every pane with a value, less the season where there is
+one (`detectors/season.py`); an alarm starts it afresh, with the new level as normal. So that rules and people see an
+alarm, its series is BAD for HELD_MS, then OK again. State: a few kB a series and field; series without events for long
+are forgotten.
 """
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
@@ -34,14 +34,14 @@ from operators.wire.control import Word
 from operators.wire.evaluator_models import is_evaluator_model
 
 HELD_MS = HOUR_MS
-SUSPECTED_MS = 3 * DAY_MS  # For as long, what a detector said is looked at again every hour.
-ONCE_MS = DAY_MS  # For as long, a move that was reported is not reported again, unless it has gone further.
+SUSPECTED_MS = 3 * DAY_MS  # For this long an unreported alarm of a detector is looked at again every hour.
+ONCE_MS = DAY_MS  # For this long a reported move is not reported again, unless it has gone further.
 Key = tuple[str, str, str]  # Model, version, slice.
-PaneValue = tuple[SliceSeries, float, int, int]  # Of how many events a value is, and how many of these are bad.
+PaneValue = tuple[SliceSeries, float, int, int]  # Series, value, its number of events, and how many of these are bad.
 
 
 class Watch(msgspec.Struct, kw_only=True):
-    """One detector on one series. `bad`, `n` and `panes` are counted while it learns; `alarm` is the one that holds."""
+    """One detector on one series. `bad`, `n` and `panes` are counted while it learns; `alarm` is the one in force."""
 
     standardiser: Standardiser
     detector: Detector
@@ -52,7 +52,7 @@ class Watch(msgspec.Struct, kw_only=True):
     seen: int = 0
     alarm: Drift | None = None
     season: Season = msgspec.field(default_factory=Season)
-    suspected: int = -1  # When the detector alarmed, Unix ms, where the alarm was not reported yet.
+    suspected: int = -1  # When the detector alarmed, Unix ms, while the alarm is not reported.
     reported: float = 1.0  # The last move that was reported, in deviations of the scale, and when, Unix ms.
     reported_at: int = -ONCE_MS
 
@@ -64,9 +64,9 @@ class Watch(msgspec.Struct, kw_only=True):
         lengths: Sequence[int] = (1,),
         shown: int | None = None,
     ) -> Alarm | None:
-        """Take the value of the pane that starts then [Unix ms]; `fresh` makes the detector where a season begins.
+        """Take the value of the pane that begins at `start` [Unix ms]; `fresh` makes the detector of a new season.
 
-        Hours are those of what clocks show then (`local_ms`), without it of UTC.
+        Hours are those of `shown`, what local clocks show then (`local_ms`), without it those of UTC.
 
         `lengths` of blocks, in hours, are those over which the series may wander (`detectors/wander.py`).
         """
@@ -88,7 +88,7 @@ class Watch(msgspec.Struct, kw_only=True):
         return self._news(alarm, start)
 
     def _news(self, alarm: Alarm | None, start: int) -> Alarm | None:
-        """Return the alarm to report of what the detector says now, or said before: once the level is a new one."""
+        """Return the detector's alarm, present or earlier, once it is to be reported because the level is new."""
         left = self.season.left()
         if start - self.suspected > SUSPECTED_MS or np.isfinite(left).sum() < BLOCKS_MIN:
             self.suspected = -1
@@ -104,7 +104,7 @@ class Watch(msgspec.Struct, kw_only=True):
 
     @property
     def expected(self) -> float | None:
-        """What is expected of a pane: the mean of the scale, or what the season adds to it."""
+        """The expected value of a pane: the mean of the scale, with the season's level where there is one."""
         scale, season = self.standardiser.scale, self.season
         if scale is None or not season.on or season.level != season.level:
             return None if scale is None else scale.mean
@@ -121,7 +121,7 @@ class Changes:
         self._grains = grains_of(monitor, policy)
         self._sli = [f"sli.{sli.name}" for sli in policy.slis].index(field) if field.startswith("sli.") else None
         counted = [(at, each.centre, each.scale) for at, each in watched_of(monitor, policy) if each.name == field]
-        # Of a feature: its index into `policy.watched`, and the unit that it is summed in.
+        # For a feature: its index into `policy.watched`, and the unit that it is summed in.
         self._feature = counted[0] if counted and field.startswith(FEATURES) else None
         names = [measure.name for measure in policy.measures]
         self._measure = names.index(field) if self._sli is None and self._feature is None else None
@@ -129,20 +129,20 @@ class Changes:
         sli = None if self._sli is None else policy.slis[self._sli]
         on_feedback = sli is not None and sli.on_feedback
         self._axis = axis_of(field, on_feedback=on_feedback)
-        # What is estimated is estimated from scores.
+        # Estimated SLIs are estimated from scores.
         is_estimated = sli is not None and sli.estimated_from is not None
         self._kind: DriftKind = "prediction" if is_estimated else kind_of(field, on_feedback=on_feedback)
         self.watches: dict[Key, Watch] = {}
         self._derive()
 
     def _derive(self) -> None:
-        """Make what follows from what is saved."""
-        # What it reads of a pane: detectors that read the same are given the same values.
+        """Compute the attributes that follow from saved state."""
+        # What the detectors read of a pane: those that read the same are given the same values.
         self.asks: Hashable = (self.field, self.monitor.model, self.monitor.profile, frozenset(self._grains))
         self._series_kind = series_kind_of(self.monitor)
-        self._firing: dict[Key, Watch] | None = None  # The watches with an alarm that holds; None: nobody has looked.
+        self._firing: dict[Key, Watch] | None = None  # The watches with an alarm in force; None: not worked out yet.
         self._names: Sequence[SliceSeries] = ()
-        self._known: dict[int, bool] = {}  # By slot of `_names`, whether it watches the series.
+        self._known: dict[int, bool] = {}  # By slot of `_names`, whether the monitor watches the series.
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__dict__.update(state)
@@ -157,11 +157,11 @@ class Changes:
 
     @property
     def quiet(self) -> bool:
-        """Whether no series is BAD, so that time alone changes nothing."""
+        """Whether no series is BAD: then the passing of time changes nothing."""
         return not self.firing
 
     def step(self, pane: int, values: Sequence[PaneValue]) -> list[Drift]:
-        """Take the next pane; return what changed: learned, alarmed, and no longer held."""
+        """Take the next pane; return what changed: scales learned, alarms begun and alarms ended."""
         end = (pane + 1) * self._pane_ms
         drifts: list[Drift] = []
         shown = int(local_ms(end - self._pane_ms, self._zone)) if values else end
@@ -175,17 +175,17 @@ class Changes:
         return sorted(drifts, key=lambda drift: drift.series[:3]) if drifts else drifts  # Not as the series came in.
 
     def alarm(self, series: SliceSeries) -> Drift | None:
-        """Return the alarm of a series that still holds."""
+        """Return the alarm of a series that is still in force."""
         watch = self.watches.get(series[:3])
         return None if watch is None else watch.alarm
 
     def forget(self, before: int) -> None:
-        """Forget series whose last event was before then [Unix ms]."""
+        """Forget series whose last event was before `before` [Unix ms]."""
         self.watches = {key: watch for key, watch in self.watches.items() if watch.seen >= before}
         self._firing = None
 
     def values(self, rolled: Rolled, names: Sequence[SliceSeries]) -> Iterator[PaneValue]:
-        """Return what it reads of a pane."""
+        """Return the values that its detectors read of a pane."""
         means: Floats
         if self._sli is not None:
             good, bad = rolled.slis[:, self._sli, GOOD], rolled.slis[:, self._sli, BAD]
@@ -204,7 +204,7 @@ class Changes:
                 yield names[slot], *value
 
     def _watches(self, slot: int, names: Sequence[SliceSeries]) -> bool:
-        """Tell whether it watches a series; `names` grow, and other ones have other slots."""
+        """Tell whether the monitor watches a series; `names` only grows, and a new list has new slots."""
         if names is not self._names:
             self._names, self._known = names, {}
         if slot not in self._known:

@@ -1,7 +1,7 @@
-"""The data contract of one feature: is what comes in still what the model was made for?
+"""The data contract of one feature: are its values still what the model was made for?
 
-Every finding needs both, as PSI does: a difference large enough to matter, and one beyond chance by `sigmas`
-standard errors of the two samples. So large windows do not alarm on trifles, and small ones not on noise. A limit
+Every finding, like one of PSI, needs a difference that is both large enough to matter, and beyond chance by `sigmas`
+standard errors of the two samples. So large windows do not alarm on trifles, nor small ones on noise. A limit
 that a person wrote is exact: one value outside breaks it.
 """
 
@@ -17,8 +17,8 @@ from operators.drift.summary import Summary
 from operators.profiles.profile import Profile
 from operators.stats.distributions import normal_tail
 
-CARDINALITY_SHARE = 0.5  # Of the expected number of categories, up or down.
-UNCOUNTED = 0.5  # Rows of a category that has none in the reference.
+CARDINALITY_SHARE = 0.5  # Tolerated change of the expected number of categories, up or down.
+UNCOUNTED = 0.5  # Rows that a category with none in the reference counts for.
 
 
 def expectations(profile: Profile) -> dict[str, Expectation]:
@@ -29,8 +29,8 @@ def expectations(profile: Profile) -> dict[str, Expectation]:
 def check_contract(contract: Mapping[str, Expectation], window: Mapping[str, Summary]) -> list[ContractBreach]:
     """Return every finding of a window, features in the order of the contract, explanations first.
 
-    A feature that `window` lacks was not looked at; one that no event carried is there, with all its rows missing.
-    Fewer than SAMPLES_MIN rows give no finding at all, and so say nothing (`Summary.rows`).
+    A feature that `window` lacks was not looked at; one that no event carried is in it, with all its rows missing.
+    Fewer than SAMPLES_MIN rows (`Summary.rows`) give no finding, which says nothing.
     """
     return [
         finding
@@ -54,11 +54,11 @@ def findings(feature: str, expectation: Expectation, summary: Summary) -> Iterat
 
 
 def _others_by_chance(expectation: Expectation, summary: Summary) -> bool:
-    """Tell whether a number that was always the same in the reference may have been others as often as in the window.
+    """Tell whether a number that is constant in the reference may vary as often as it does in the window, by chance.
 
-    As likely in both, none of k others in both together are among the m numbers of the reference, and not among the n
-    of the window, with a chance of at most (n / (n + m)) ** k, which is to be above that of `sigmas`: that 60 rows lack
-    a flag does not prove that it is never there. Older profiles have no bin for such a number alone.
+    If k other numbers are as likely in both, the chance that none is among the m numbers of the reference, but all are
+    among the n of the window, is at most (n / (n + m)) ** k. That must be above the chance of `sigmas`: 60 rows without
+    a flag do not prove that the flag never comes. Older profiles have no bin for such a number alone.
     """
     reference, moments = expectation.reference, expectation.range_of or expectation.reference.moments
     if moments is None or reference.cardinality != 1 or not reference.edges or not summary.n:
@@ -72,7 +72,7 @@ def _others_by_chance(expectation: Expectation, summary: Summary) -> bool:
 def _range(
     feature: str, expectation: Expectation, summary: Summary, *, by_hand: bool = False
 ) -> Iterator[ContractBreach]:
-    """Find numbers outside of the range; `by_hand`: of the limits alone that a person wrote."""
+    """Find numbers outside the range; `by_hand`: of only those limits that a person wrote."""
     if not summary.n or expectation.reference.moments is None:
         return
     reference = expectation.reference.moments
@@ -86,7 +86,7 @@ def _range(
 
 
 def _constant(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
-    """Find one single value where the reference's most frequent bin is too small for that by chance."""
+    """Find a single value in all rows, where the reference's largest bin is too small for that to be chance."""
     reference = expectation.reference
     own, before = summary.counts[: reference.missing], reference.counts[: reference.missing]
     if reference.kind == "number":
@@ -105,14 +105,14 @@ def _constant(feature: str, expectation: Expectation, summary: Summary) -> Itera
 def _cardinality(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
     """Compare how many of the listed categories occur with how many should among so many rows.
 
-    Too few for what the rows are worth, or too many for all of them: events of a user may be alike, and may be not.
+    A finding is too few for the independent rows, or too many for all rows: events of a user may be alike or not.
     """
     reference = expectation.reference
     n = sum(summary.counts[: reference.missing])
     if reference.kind == "number" or n < SAMPLES_MIN:
         return
     observed = sum(count > 0 for count in summary.counts[: reference.missing])
-    # What the reference lists and did not count may come all the same.
+    # Categories that the reference lists with a count of 0 may still come.
     few, many = _categories(expectation, n / summary.design, 0.0), _categories(expectation, n, UNCOUNTED)
     for expected, limit, broken in (
         (few[0], few[0] - few[1], few[0] - observed > few[1]),
@@ -123,9 +123,9 @@ def _cardinality(feature: str, expectation: Expectation, summary: Summary) -> It
 
 
 def _categories(expectation: Expectation, rows: float, more: float) -> tuple[float, float]:
-    """Return how many categories occur among so many independent rows, and how far off that may be.
+    """Return how many categories occur among `rows` independent rows, and how far off that may be.
 
-    Of each category the reference is taken to have so many `more`.
+    The reference is taken to have `more` rows of each category.
     """
     before = np.array(expectation.reference.counts[: expectation.reference.missing]) + more
     absent = (1 - before / max(before.sum(), 1)) ** rows

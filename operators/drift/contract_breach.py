@@ -1,4 +1,4 @@
-"""What a data contract asks of one feature, and how it says that it was broken."""
+"""What a data contract demands of one feature, and how a breach is described."""
 
 import math
 from typing import Literal
@@ -19,7 +19,7 @@ class ContractBreach(msgspec.Struct, frozen=True, kw_only=True):
     """`observed` went past `limit`, where the reference has `expected`; all three in the unit of `kind`:
 
     shares (absent, missing, type, category), values of the feature (range, mean, deviation), distinct values
-    (constant, cardinality), a factor (scale). `values`: some that offend.
+    (constant, cardinality), a factor (scale). `values`: some offending ones.
     """
 
     feature: str
@@ -33,9 +33,9 @@ class ContractBreach(msgspec.Struct, frozen=True, kw_only=True):
 class Expectation(msgspec.Struct, frozen=True, kw_only=True):
     """The contract of one feature. What is None is taken from the reference, with room for chance.
 
-    `low` and `high` in the unit of the feature, `categories` a part of the reference's: exact, one value outside breaks
-    them. The range that the reference gives is that of the numbers `range_of`, None: of its own.
-    ValueError: a limit that does not fit to the kind of the reference, or sigmas not above 0.
+    `low` and `high` are in the unit of the feature, `categories` are some of the reference's: all are exact, one value
+    outside breaks them. The reference's range is that of the numbers `range_of`; None: of its own numbers.
+    ValueError: a limit that does not fit the kind of the reference, or sigmas not above 0.
     """
 
     reference: Field
@@ -58,7 +58,7 @@ class Expectation(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def bounds(self) -> tuple[float, float]:
-        """The range: a limit that is not given is the reference's, widened as `Moments.bounds` says."""
+        """The range; a limit that is not given is the reference's, widened as in `Moments.bounds`."""
         moments = self.range_of or self.reference.moments
         if moments is None:
             return -math.inf, math.inf

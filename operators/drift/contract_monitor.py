@@ -1,6 +1,6 @@
-"""Contracts at the end of a window: each finding when it begins and when it ends, with the first requests that offend.
+"""Contracts at the end of a window: each finding when it begins and when it ends, with the first offending requests.
 
-State: what was found broken at the last window of a series that had events, a few words each.
+State: the breaches of each series' last window with events, a few words each.
 """
 
 import math
@@ -30,7 +30,7 @@ Place = tuple[str, str, str, str, str]  # Monitor, model, version, slice, field.
 
 
 class Contract(WindowMonitor, frozen=True, kw_only=True):
-    """The contract that `profile` implies; limits by hand are exact, and stand where `on` is one field."""
+    """The contract that `profile` implies; limits by hand are exact, and allowed only where `on` is one field."""
 
     on: OnFields = ("*",)
     sigmas: Above = 5.0
@@ -40,7 +40,7 @@ class Contract(WindowMonitor, frozen=True, kw_only=True):
     missing_share_max: Share | None = None
 
     def watching(self, watched: Watched) -> Watched:
-        """Return the field with offenders kept: outside of every limit that some contract has."""
+        """Return the field with offenders kept, for the limits of this contract and others."""
         moments = None if watched.field is None else watched.field.moments
         low, high = (-math.inf, math.inf) if moments is None else moments.bounds
         return msgspec.structs.replace(
@@ -52,14 +52,14 @@ class Contract(WindowMonitor, frozen=True, kw_only=True):
 
 
 class Contracts:
-    """`broken`: by monitor, series and field, what was found last; `seen` when a field was last looked at, Unix ms."""
+    """`broken`: the last findings by monitor, series and field; `seen`: when a field was last looked at, Unix ms."""
 
     def __init__(self) -> None:
         self.broken: dict[Place, dict[str, ContractBreach]] = {}
         self.seen: dict[Place, int] = {}
 
     def evaluate(self, monitor: Contract, ended: Ended) -> tuple[list[Drift], list[Drift]]:
-        """Return what changed, and all that stands: every finding, and one OK for each series and field without any."""
+        """Return what changed, and the whole state: every finding, and one OK for each series and field without any."""
         changed: list[Drift] = []
         stands: list[Drift] = []
         slots = ended.members(monitor)
@@ -77,14 +77,14 @@ class Contracts:
         return changed, stands
 
     def forget(self, before: int) -> None:
-        """Forget fields that were last looked at before then."""
+        """Forget fields that were last looked at before `before`."""
         self.seen = {place: at for place, at in self.seen.items() if at >= before}
         self.broken = {place: found for place, found in self.broken.items() if place in self.seen}
 
     def _field(
         self, results: "_FieldResults", expectation: Expectation, index: int, offenders: Offenders
     ) -> Iterator[tuple[Drift, bool]]:
-        """Return each finding and whether it is new, those that ended, and an OK without a method if there is none."""
+        """Return each finding and whether it is news, those that ended, and an OK without a method if none is left."""
         place = results.place
         before, self.seen[place] = self.broken.pop(place, {}), results.ended.end
         found: dict[str, ContractBreach] = {
@@ -143,7 +143,7 @@ class _FieldResults:
 
 
 def _summaries(index: int, window: FieldCounts, offenders: Sequence[Offenders]) -> Iterator[Summary]:
-    """Return the sums of one field of each series as what a contract looks at."""
+    """Return the summaries, which contracts check, of one field of each series."""
     columns = (window.n, window.mean, window.sd, window.low, window.high, window.designs)
     rows = zip(window.counts.tolist(), *(column.tolist() for column in columns), offenders, strict=True)
     for counts, n, mean, sd, low, high, design, seen_here in rows:
@@ -153,7 +153,7 @@ def _summaries(index: int, window: FieldCounts, offenders: Sequence[Offenders]) 
 
 
 def _expectations(monitor: Contract, watched: Watched, ended: Ended, window: FieldCounts) -> list[Expectation]:
-    """Return what is expected of each series: of its slice, and of these hours of the week, where the profile knows."""
+    """Return what is expected of each series: by its slice and these hours of the week, where the profile has them."""
     if watched.field is None:
         raise ValueError(f"{monitor.name}: the profile has no {watched.name}")
     texts = [name.text for name in window.names]
@@ -162,7 +162,7 @@ def _expectations(monitor: Contract, watched: Watched, ended: Ended, window: Fie
 
 
 def _expectation(monitor: Contract, reference: Field, whole: Field) -> Expectation:
-    """Return what is expected; the range is that of all numbers, whatever is expected of a slice or an hour."""
+    """Return what is expected; the range is always that of all numbers, not that of a slice or an hour."""
     return Expectation(
         reference=reference,
         low=monitor.low,

@@ -18,7 +18,7 @@ from operators.stats.magnitude import of_standardised
 from operators.window.label_cells import LabelCells
 from operators.window.series_index import SliceSeries
 
-Arms = dict[tuple[str, str], str]  # (model, candidate) -> its baseline, of the releases under way.
+Arms = dict[tuple[str, str], str]  # (model, candidate) -> its baseline, for the releases under way.
 
 
 class Ended(msgspec.Struct, frozen=True, kw_only=True):
@@ -33,7 +33,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     past: LastWeek
     arms: Arms
     offenders: Mapping[Key, Offenders]
-    lasting: dict[tuple[str, str], Lasting]  # By monitor and field; what is kept, and changes.
+    lasting: dict[tuple[str, str], Lasting]  # By monitor and field; state that changes.
     labels: dict[str, LabelCells]  # By monitor; the same.
 
     @property
@@ -43,19 +43,19 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
     def members(self, monitor: Monitor) -> Ints:
         """Return the slots with events that a monitor watches, in the order of their names.
 
-        Slot numbers follow the order in which series came in, which depends on how the logs were cut.
+        Slot numbers follow the order in which series came in, which depends on how the logs are divided.
         """
         grains = grains_of(monitor, self.policy)
         kept = [slot for slot in self.used.tolist() if watches(monitor, grains, self.names[slot])]
         return np.array(sorted(kept, key=lambda slot: self.names[slot][:3]), np.int64)
 
     def without_own(self, watched: Watched, slots: Ints) -> Ints:
-        """Return the slots in which a field may drift: in a slice by that very dimension its value is fixed."""
+        """Return the slots in which a field may drift: in a slice by the field's own dimension its value is fixed."""
         kept = [slot for slot in slots.tolist() if watched.name.removeprefix("features.") not in self.names[slot].dims]
         return slots if len(kept) == len(slots) else np.array(kept, np.int64)
 
     def baselines(self, slots: Ints) -> tuple[Ints, Ints]:
-        """Return those of the slots that are of a candidate, and the slot of the baseline of each, -1 without any."""
+        """Return the slots that belong to a candidate, and the slot of each one's baseline, -1 without one."""
         slot_of = {self.names[slot][:3]: slot for slot in self.used.tolist()}
         pairs = [
             (slot, slot_of.get((name.model, self.arms[name.model, name.version], name.text), -1))
@@ -66,15 +66,15 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
         return candidates, baselines
 
     def pairs(self, watched: Watched, slots: Ints) -> Floats:
-        """Return how many pairs of a field's events share a user, by slot: none of feedback, which names no user."""
+        """Return how many pairs of a field's events share a user, by slot: 0 for feedback, which names no user."""
         return np.zeros(len(slots)) if watched.on_feedback else self.sums.users.pairs(slots)
 
     def designs(self, watched: Watched, slots: Ints, n: Ints) -> Floats:
-        """Return how many of a field's `n` events are worth one that is independent of all others, by slot."""
+        """Return how many of a field's `n` events are worth one independent event, by slot."""
         return design_effect(self.pairs(watched, slots), n)
 
     def counts_of(self, index: int, watched: Watched, slots: Ints) -> FieldCounts:
-        """Return the bins and numbers of a field, of those of the slots that have any."""
+        """Return the bins and numbers of a field, for those of the slots that have any."""
         counts = self.sums.counts[slots, watched.offset : watched.offset + watched.bins]
         some = counts.any(axis=1)
         slots, counts = slots[some], counts[some]
@@ -82,7 +82,7 @@ class Ended(msgspec.Struct, frozen=True, kw_only=True):
         low, high = self.sums.extremes(slots, index)
         none = n == 0
         mean = total / np.maximum(n, 1)
-        # Rounded sums of equal values leave a deviation where there is none.
+        # Rounded sums of equal values would leave a deviation where there is none.
         variance = np.where(low == high, 0.0, np.maximum(squares - n * mean**2, 0.0)) / np.maximum(n - 1, 1)
         values = of_standardised(mean, watched.centre, watched.scale)
         deviations = of_standardised(np.sqrt(variance), 0.0, watched.scale)

@@ -1,11 +1,11 @@
 """Quality before labels: how many answers of a window are right, estimated from their scores (CBPE).
 
-What a score is worth is learned from the labels that came before the window began, of the same version and slice
-(`stats/estimated_accuracy.py`). It is BAD where that is surely lower than what these labels say by more than
-`fall_max`, and OK where it surely is not. Without enough labels, and where the bounds are too wide, nothing is said.
+How often a score is right is learned from the labels that came before the window began, of the same version and slice
+(`stats/estimated_accuracy.py`). A series is BAD where its estimate is surely lower than these labels' share of right
+answers by more than `fall_max`, and OK where it surely is not. With too few labels, or bounds too wide, it has no word.
 
-It cannot see concept drift: answers of the same score that are less often right than they were. Labels alone can: a
-window whose own labels are surely worse than their scores were worth is not OK, and none that are better BAD.
+The estimate cannot see concept drift: answers of the same score that are less often right than before. Only labels can:
+a window whose own labels are surely worse than their scores promised is not OK, and one with better ones is not BAD.
 """
 
 from typing import ClassVar
@@ -35,7 +35,7 @@ SCORE = "score"
 class EstimatedQuality(WindowMonitor, frozen=True, kw_only=True):
     """The estimated share of right answers is more than `fall_max` below that of the labels, at `confidence`.
 
-    From fewer than `labels_min` labels nothing is estimated.
+    Fewer than `labels_min` labels give no estimate.
     """
 
     unwritten: ClassVar[frozenset[str]] = frozenset({"on", "profile"})
@@ -69,7 +69,7 @@ def _evaluate(monitor: EstimatedQuality, ended: Ended, broken: object) -> tuple[
 
 
 def _scored_of(scores: Ints, labels: Ints) -> list[int]:
-    """Return the places of series with answers whose scores say something, or which had scores, or have other ones."""
+    """Return the places of series whose answers have usable scores, or once had scores, or have unusable ones."""
     some = scores[:, SCORED].any(axis=1)
     outside = (scores[:, [BELOW, ABOVE]] > 0).any(axis=1)
     return np.flatnonzero(some | outside | (scores.any(axis=1) & labels.any(axis=1))).tolist()
@@ -115,7 +115,7 @@ def _word(lower: float, upper: float, least: float) -> Word:
 
 
 def _detail(found: Estimated, at: int, scores: Ints, came: Ints, *, known: bool) -> str:
-    """Return the bounds, how many answers they are not of, and what the labels say that came within the window."""
+    """Return the bounds, how many answers they leave out, and what the labels within the window say."""
     n, right, answers = int(came.sum()), int(came[CELLS:].sum()), int(scores.sum())
     parts = [f"between {found.lower[at]:.4f} and {found.upper[at]:.4f}"] if known else []
     if without := answers - int(scores[SCORED].sum()):

@@ -1,6 +1,6 @@
-"""How many false alarms a week a set of monitors promises, so that `check` can say it before anybody is woken.
+"""How many false alarms a week a set of monitors costs, so that `check` can say it before anybody is woken.
 
-These are expectations while nothing changes: what a policy costs. They add up over monitors.
+These are expectations while nothing changes. They add up over monitors.
 """
 
 import math
@@ -26,8 +26,8 @@ def windows_a_week(every_ms: int) -> float:
 def of_shifts(alpha: float, every_ms: int, families: int = 1) -> float:
     """Return how many features and slices Benjamini-Hochberg at `alpha` names wrongly a week.
 
-    A family is all that is judged together (one model, one window). Any number of members, judged independently:
-    P(any) is alpha, and as the expectation of the limit process alpha / (1 - alpha)^2 are named (Borel-Tanner).
+    A family is all that is judged together (one model, one window). For any number of independent members P(any) is
+    alpha, and alpha / (1 - alpha)^2 are named, the expectation of the limit process (Borel-Tanner).
 
     >>> round(of_shifts(0.001, 3_600_000), 3)
     0.168
@@ -36,7 +36,7 @@ def of_shifts(alpha: float, every_ms: int, families: int = 1) -> float:
 
 
 def of_sigma(sigmas: float, every_ms: int, series: int = 1) -> float:
-    """Return how often means fall `sigmas` standard errors by chance; also of one check of a contract, one-sided.
+    """Return how often means fall `sigmas` standard errors by chance; also for one one-sided check of a contract.
 
     >>> round(of_sigma(2, 3_600_000), 1), round(of_sigma(3, 3_600_000), 2)
     (3.8, 0.23)
@@ -54,9 +54,9 @@ def of_page_hinkley(
     """Return the alarms of Page-Hinkley, both sides, on independent standard normal pane means.
 
     D. Siegmund (1985), "Sequential Analysis", corrected diffusion: the mean run length of one side is
-    (exp(2 k b) - 2 k b - 1) / (2 k^2), k the allowance, b = threshold + 1.166. Means that follow each other closely
-    alarm more often, unless the scale allows for it (`standard`). A deviation learned from few values is now and then
-    too small; the mean is over its distribution, normal with variance 1 / (2 `learned_from`). Measured:
+    (exp(2 k b) - 2 k b - 1) / (2 k^2), k the allowance, b = threshold + 1.166. Correlated means alarm more often,
+    unless the scale allows for it (`standard`). A deviation learned from few values is now and then too small;
+    the mean is over its distribution, normal with variance 1 / (2 `learned_from`). Measured:
     46 alarms of 3,000 series in 60 million values, 0.046 a week, where 0.083 are expected.
 
     >>> round(of_page_hinkley(10_000), 3), round(of_page_hinkley(10_000, learned_from=10_000), 4)
@@ -71,7 +71,7 @@ def of_page_hinkley(
 
 
 def of_adwin(pane_ms: int, series: int = 1, delta: float = DELTA) -> float:
-    """Return what ADWIN alarms at most, as measured.
+    """Return the largest number of ADWIN's alarms, as measured.
 
     >>> round(of_adwin(10_000), 3)
     0.118
@@ -80,7 +80,7 @@ def of_adwin(pane_ms: int, series: int = 1, delta: float = DELTA) -> float:
 
 
 def of_contract(sigmas: float, every_ms: int, features: int, slices: int = 1) -> float:
-    """Return the findings of a contract without limits by hand: five tails of each feature.
+    """Return the findings of a contract without limits by hand: five tails for each feature.
 
     Mean and deviation have two each, shares one.
 

@@ -9,16 +9,16 @@ from operators.arrays import Floats
 from operators.profiles.profile import BINS, Field
 from operators.stats.share_detector import STEPS, Shares
 
-ERROR = 4.0  # Standard errors of the profile's shares that a change has to be beyond.
-SHARE_MIN = 1e-9  # Of a boundary: there is none beyond.
+ERROR = 4.0  # A change must exceed this many standard errors of the profile's shares.
+SHARE_MIN = 1e-9  # A boundary is no nearer to 0 or 1 than this.
 
 
 def shares_of(field: Field, sigmas: float, points: float) -> Shares:
     """Return the shares of a field, each with the change that is tolerated.
 
-    Of numbers with many values: those below each edge of the bins, of all that are present, which may move as far as a
-    shift of a normal by `sigmas` standard deviations moves them. Of others, and of missing and unseen values, the share
-    of each, which may move by `points` (0.01: from 10 to 11 %), but no further than such a shift would move it.
+    For numbers with many values: the shares below each edge of the bins, among present values, which may move as far as
+    a shift of a normal by `sigmas` standard deviations moves them. For other fields, and for missing and unseen values:
+    the share of each, which may move by `points` (0.01: from 10 to 11 %), but no further than such a shift moves it.
     """
     numeric = field.kind == "number" and field.cardinality > BINS
     hits = np.eye(field.bins, dtype=np.int64)
@@ -50,7 +50,7 @@ def shares_of(field: Field, sigmas: float, points: float) -> Shares:
 
 
 def _nulls(x: Floats, n: Floats, sigmas: float, limit: Floats) -> Floats:
-    """Return the largest and the smallest share that is tolerated, (C, 2)."""
+    """Return the largest and the smallest tolerated share, (C, 2)."""
     share = (x + 0.5) / (n + 1)
     probit, chance = special.ndtri(share), special.ndtr(-ERROR)
     with np.errstate(invalid="ignore"):

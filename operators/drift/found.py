@@ -1,4 +1,4 @@
-"""What a monitor found on a series: one finding a field, the worst first, each in words."""
+"""What a monitor found on a series: one finding per field, the worst first, each in words."""
 
 from collections.abc import Iterator, Sequence
 
@@ -9,7 +9,7 @@ from operators.drift.results import Drift
 # Of several findings of a contract on one field, the first of these explains the others.
 TELLING = ("absent", "type", "scale", "category", "missing", "constant", "range", "mean", "deviation", "cardinality")
 
-# What each kind of drift is of.
+# What changes in each kind of drift.
 OF_KIND = {
     "covariate": "the inputs",
     "prediction": "what the model says",
@@ -19,11 +19,11 @@ OF_KIND = {
     "operational": "errors, latency or cost",
 }
 
-FACTOR_MIN = 5.0  # A value so many times the largest of the reference is told as a factor.
+FACTOR_MIN = 5.0  # A value this many times the reference's largest is reported as a factor.
 
 
 def by_field(bad: Sequence[Drift]) -> tuple[Drift, ...]:
-    """Return one finding of each field, the one that says most, with the requests of all; the worst field first."""
+    """Return the most telling finding of each field, with the requests of all its findings; the worst field first."""
     fields: dict[str, list[Drift]] = {}
     for drift in bad:
         fields.setdefault(drift.field, []).append(drift)
@@ -45,7 +45,7 @@ def words(drift: Drift) -> str:
 
 
 def _broken(drift: Drift) -> str | None:
-    """Return what a contract found, None if it is no finding of one."""
+    """Return a contract's finding in words, None if it is not a contract's."""
     field, score = drift.field, drift.score
     if score is None or drift.method not in TELLING:
         return None
@@ -67,7 +67,7 @@ def _broken(drift: Drift) -> str | None:
 
 
 def _beyond(score: float, drift: Drift) -> str:
-    """Return how far a value is out of its range: as a factor where that says more."""
+    """Return how far a value is outside its range: as a factor where that says more."""
     factor = score / drift.expected if drift.expected else 0.0
     if factor >= FACTOR_MIN:
         return f"not {drift.expected:.4g} ({factor:.3g} times)"

@@ -1,7 +1,7 @@
-"""What monitors keep when the policy changes: a monitor that is the same continues with all that it found and learned.
+"""What monitors keep when the policy changes: an unchanged monitor continues with all that it found and learned.
 
-Sums of a running window are of fields, whoever watches them: those that were watched before stay, and what is new is in
-them from the next pane on. What a monitor found and learned is its own, and begins anew with a monitor that changed.
+Sums of a running window belong to fields, whoever watches them: those of fields that were watched before stay, and new
+fields are added from the next pane on. A changed monitor begins anew.
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,25 +22,25 @@ SLI = "sli."
 
 
 def identities(policy: Policy) -> dict[str, bytes]:
-    """Return by name what tells the monitors of a policy from others, by the names and meanings of what they are on."""
+    """Return the identity of each monitor by name, from the names and meanings of what it watches."""
     return {monitor.name: _identity(monitor, policy) for monitor in policy.monitors}
 
 
 def _identity(monitor: Monitor, policy: Policy) -> bytes:
     slis = {f"{SLI}{sli.name}": sli for sli in policy.slis}
     meanings = [meaning_of(slis[name]) for name in monitor.on if name in slis]
-    # A season of other hours is another one; without a zone monitors have the names that they always had.
+    # A season by other hours is another one; with UTC monitors keep the identities that they had before time zones.
     zone = [policy.timezone] if isinstance(monitor, SeriesMonitor) and policy.timezone != UTC else []
     return identity_of(monitor, policy.dimensions, meanings, *zone)
 
 
 def kept_monitors(before: Mapping[str, bytes], now: Mapping[str, bytes]) -> frozenset[str]:
-    """Return the names of the monitors that are the same as before."""
+    """Return the names of the unchanged monitors."""
     return frozenset(name for name, each in now.items() if before.get(name) == each)
 
 
 def moved_sums(sums: Sums, before: Sequence[WatchedColumn], now: Sequence[WatchedColumn]) -> Sums:
-    """Return sums of a running window by the fields that are watched now."""
+    """Return the sums of a running window, arranged by the fields that are watched now."""
     to = moves(before, now)
     fields = to.to
     sums.counts = moved_columns(sums.counts, to.bins)
@@ -60,7 +60,7 @@ def moved_sums(sums: Sums, before: Sequence[WatchedColumn], now: Sequence[Watche
 def moved_weeks(
     new: LastWeek, saved: LastWeek, before: Sequence[WatchedColumn], now: Sequence[WatchedColumn]
 ) -> LastWeek:
-    """Return the windows of the last week that somebody still asks for, by the fields that are watched now."""
+    """Return the windows of the last week that monitors still need, arranged by the fields that are watched now."""
     to = moves(before, now)
     for (window_ms, end), packed in saved.kept.items():
         if window_ms not in new.bins or window_ms not in saved.bins:
@@ -74,7 +74,7 @@ def moved_weeks(
 
 
 def _found(kept: Any, wanted: Any) -> Any:
-    """Return where each of `wanted` stands in `kept`, which rises; NEW where it does not, or is NEW itself."""
+    """Return the place of each of `wanted` in the rising `kept`; NEW where it is not there, or is NEW itself."""
     at = np.minimum(np.searchsorted(kept, wanted), max(len(kept) - 1, 0))
     there = (wanted != NEW) & (kept[at] == wanted) if len(kept) else np.zeros(len(wanted), bool)
     return np.where(there, at, NEW)

@@ -1,4 +1,4 @@
-"""What a kind of monitor brings: its keys in the policy, its arithmetic, its words, and what it costs in false alarms.
+"""What defines a kind of monitor: its keys in the policy, its arithmetic, its words, and its cost in false alarms.
 
 A kind is one file beside this one, and one line in `registry.py`. It either judges windows when they end, or steps a
 detector on each series, pane by pane.
@@ -23,16 +23,16 @@ S = TypeVar("S", bound=SeriesMonitor)
 
 
 def _accept(monitor: Monitor, reading: Reading) -> None:
-    """Accept whatever the keys allow one by one."""
+    """Accept all values that the keys allow one by one."""
 
 
 class MonitorKind(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
     """A kind of monitor: `name` names it in a policy, `monitor` has its keys.
 
-    `needs` says of a table for what it needs a profile, None where it needs none; `check` raises PolicyError for what
-    the keys cannot say one by one. `when` says in `rollguard check` what it calls drift, `false_alarms` how many a week
-    it costs of one model while nothing changes, by the pane in ms and the number of series. `limit` is what makes it
-    alarm less often. `saved` are classes that it keeps, with their names for ever.
+    `needs` says what a table needs a profile for, None if nothing; `check` raises PolicyError for what keys cannot
+    check one by one. `when` says in `rollguard check` what the kind calls drift, `false_alarms` how many a week it
+    costs for one model while nothing changes, by the pane in ms and the number of series. `limit` is what makes it
+    alarm less often. `saved` are the classes of its state, under names that never change.
     """
 
     name: str
@@ -46,10 +46,10 @@ class MonitorKind(msgspec.Struct, Generic[M], frozen=True, kw_only=True):
 
 
 class WindowKind(MonitorKind[W], Generic[W], frozen=True, kw_only=True):
-    """A kind that looks at windows when they end: `evaluate` returns the rows to store, and its state of every series.
+    """A kind that judges windows when they end: `evaluate` returns the rows to store, and its word on every series.
 
-    The last argument is what contracts were broken at the window before (`contract_monitor.Contracts`). `every_window`:
-    the rows are of every window, also of those that say what the one before said; else of what begins and ends.
+    Its last argument has the contracts broken at the window before (`contract_monitor.Contracts`). `every_window`: each
+    window has rows, even where they repeat those of the window before; else only what begins and ends has.
     """
 
     every_window: bool = False
@@ -57,22 +57,22 @@ class WindowKind(MonitorKind[W], Generic[W], frozen=True, kw_only=True):
 
 
 class Detector(Protocol):
-    """Looks at one standardised value after the other, and says when they have changed; what it keeps is saved."""
+    """Takes one standardised value after the other, and says when they have changed; its state is saved."""
 
     def update(self, x: float) -> Alarm | None:
         """Take the next value."""
 
 
 def needs_unit(table: Any) -> str | None:
-    """Say for which of its fields a detector needs a profile: features have no unit of their own."""
+    """Say which field a detector needs a profile for: features have no unit of their own."""
     on = [table.on] if isinstance(table.on, str) else table.on
     return next((f'on = "{name}"' for name in on if name.startswith(FEATURES)), None)
 
 
 class SeriesKind(MonitorKind[S], Generic[S], frozen=True, kw_only=True):
-    """A kind that steps a detector: `detector` makes one for a series, `learned_from` is how many values it learns.
+    """A kind that steps a detector: `detector` makes one for a series, which learns from `learned_from` values.
 
-    `wanders` are the hours over which it adds up: how far a series wanders by itself over them is no change.
+    `wanders` are the hours over which it adds up: how far a series wanders by itself over them is not a change.
     """
 
     detector: Callable[[S], Detector]

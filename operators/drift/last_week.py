@@ -1,7 +1,7 @@
 """The windows of the last week, for monitors that compare with the same window a week before.
 
-Memory: a week of windows, 7 d / length of them (168 of an hour), each with the bins and sums that such monitors need of
-the series that had events, as few bytes as the counts need and compressed: some 20 bytes a field and series, so that
+Memory: a week of windows, 7 d / their length (168 of an hour), each with the bins and sums that such monitors need, for
+the series that had events, in as few bytes as the counts need, compressed: some 20 bytes a field and series, so that
 20 fields of 50 series take 3 MB, 200 fields 30 MB.
 """
 
@@ -20,7 +20,7 @@ from operators.spans import WEEK_MS
 from operators.window.series_index import SliceSeries
 
 Key = tuple[str, str, str]  # Model, version, slice.
-# Values of each series (K, V), and how many ordered pairs of its events shared their user, about (K,).
+# Values of each series (K, V), and about how many ordered pairs of its events shared their user (K,).
 OfSeries = tuple[Ints, Ints]
 
 
@@ -28,7 +28,7 @@ class _Window(msgspec.Struct, frozen=True, kw_only=True):
     keys: tuple[Key, ...]
     counts: Ints
     moments: Ints
-    pairs: Ints | None = None  # Of events that share their user; None: not kept by older workers.
+    pairs: Ints | None = None  # Pairs of events that share their user; None: not kept by older workers.
 
 
 class LastWeek:
@@ -46,7 +46,7 @@ class LastWeek:
             self.bins[window_ms] = np.concatenate([np.zeros(0, np.int64), *bins])
 
     def store(self, window_ms: int, end: int, sums: Sums, slots: Ints, names: Sequence[SliceSeries]) -> None:
-        """Keep a window that ended, of these slots, and forget those that nobody will ask for again."""
+        """Keep these slots of a window that ended, and forget the windows that will not be needed again."""
         if window_ms not in self.bins:
             return
         counts = sums.counts[np.ix_(slots, self.bins[window_ms])]
@@ -60,19 +60,19 @@ class LastWeek:
         self.kept = {key: kept for key, kept in self.kept.items() if key[0] != window_ms or key[1] > end - WEEK_MS}
 
     def at(self, window_ms: int, end: int) -> _Window | None:
-        """Return the window of a week before the one that ends at `end`, None if it had no events."""
+        """Return the window a week before the one that ends at `end`, None if it had no events."""
         kept = self.kept.get((window_ms, end - WEEK_MS))
         return None if kept is None else _Window(**unpack_fields(kept))
 
     def counts(self, window_ms: int, window: _Window | None, bins: range, names: Sequence[SliceSeries]) -> OfSeries:
-        """Return the counts of these bins of each series a week before, (K, B), and its pairs."""
+        """Return the counts of these bins for each series a week before, (K, B), and its pairs."""
         if window is None:
             return np.zeros((len(names), len(bins)), np.int64), np.zeros(len(names), np.int64)
         columns = np.searchsorted(self.bins[window_ms], np.arange(bins.start, bins.stop))
         return _with_pairs(window, window.counts[:, columns].astype(np.int64), names)
 
     def moments(self, window_ms: int, window: _Window | None, field: int, names: Sequence[SliceSeries]) -> OfSeries:
-        """Return the moments of a field of each series a week before, (K, 5), and its pairs."""
+        """Return the moments of a field for each series a week before, (K, 5), and its pairs."""
         if window is None:
             return np.zeros((len(names), 5), np.int64), np.zeros(len(names), np.int64)
         column = int(np.searchsorted(self.fields[window_ms], field))
@@ -86,7 +86,7 @@ def _with_pairs(window: _Window, values: Ints, names: Sequence[SliceSeries]) -> 
 
 
 def _of(keys: Sequence[Key], values: Ints, names: Sequence[SliceSeries]) -> Ints:
-    """Return the row of each series; of all versions together where its own was not there yet."""
+    """Return the row of each series; that of all versions together where its own did not exist yet."""
     row_of = {key: row for row, key in enumerate(keys)}
     together: dict[tuple[str, str], list[int]] = {}
     for row, (model, _, text) in enumerate(keys):

@@ -1,7 +1,7 @@
-"""Small changes that stay: has a field's distribution left what is tolerated, however little, and not come back?
+"""Small changes that stay: has a field's distribution gone beyond the tolerated change, however little, and stayed?
 
-PSI asks of each window whether it is far off; this adds up all windows since the change began (`share_detector.py`),
-so what is too little for any window is found in the end, and nothing is that is within the tolerated change.
+PSI asks whether each window is far off; this adds up all windows since the change began (`share_detector.py`). So a
+change too small for any window is found in the end, and one within the tolerated change never.
 """
 
 import math
@@ -35,11 +35,11 @@ METHOD = "lasting"
 
 
 class LastingChange(WindowMonitor, frozen=True, kw_only=True):
-    """A change of the profile's fields that is more than what is tolerated, and stays for several windows.
+    """A change of the profile's fields that is larger than tolerated, and stays for several windows.
 
     Numbers may shift by `tolerance_sigmas` of their standard deviations; the share of a category, of missing or of
     unseen values by `tolerance_points` (0.01: from 10 to 11 %), a rare one by no more than such a shift would move it.
-    `false_alarms` is how many a week of a model are accepted, over all fields and slices of this monitor.
+    `false_alarms` is how many a week are accepted for a model, over all fields and slices of this monitor.
     """
 
     on: OnFields
@@ -54,19 +54,19 @@ def _shares(field: Field, counts: tuple[int, ...], sigmas: float, points: float)
 
 
 class _Found:
-    """What a window says of one field: of K series the `evidence` (K,) and its `limits`, by the rows of `kept`."""
+    """One field in a window: the `evidence` (K,) of K series and its `limits`, by the rows of `kept`."""
 
     def __init__(self, monitor: LastingChange, watched: Watched, window: FieldCounts, kept: Lasting) -> None:
         if watched.field is None:
             raise ValueError(f"{monitor.name}: the profile has no {watched.name}")
         self.monitor, self.watched, self.window, self.kept, self.field = monitor, watched, window, kept, watched.field
-        # What is expected of this hour of the week, where the profile says so.
+        # What is expected of this hour of the week, where the profile has it.
         (counts,) = expected_of(watched.field, window.start, window.end - window.start, [window.names[0].text])
         expected = tuple(np.rint(counts).astype(np.int64).tolist())
         self.shares = _shares(watched.field, expected, monitor.tolerance_sigmas, monitor.tolerance_points)
 
     def step(self, limits: Floats) -> Iterator[tuple[Drift, bool]]:
-        """Take the window; yield what is BAD, what no longer is, an OK of each other series; and whether it is news."""
+        """Take the window; yield what is BAD, what no longer is, an OK for each other series; each with: is it news?"""
         window = self.window
         rows, evidence, before = self.kept.step(
             self.shares, window.names, window.counts, window.designs, limits, (window.start, window.end)
@@ -83,7 +83,7 @@ class _Found:
 
     def _drift(self, at: int, row: int, evidence: float, limit: float) -> Drift:
         counts, start = self.kept.counts[row], int(self.kept.since[row])
-        # Of all hours since then, not of the last alone: their counts are one sum.
+        # Expected over all hours since then, not over the last alone: their counts are one sum.
         window = self.window
         (reference,) = expected_of(self.field, start, window.end - start, [window.names[at].text])
         word: Word = "BAD" if self.kept.bad[row] else "OK"
@@ -96,7 +96,7 @@ class _Found:
         return self._result(word, at, evidence, limit, int(counts.sum()), detail, distances)
 
     def _moved(self, row: int, reference: Floats) -> str:
-        """Return the share with the most evidence in words: what it is of, what it is now and in the `reference`."""
+        """Return the share with the most evidence in words: its name, its value now and in the `reference`."""
         log_m = np.where(self.shares.open[:, :, None] > 0, self.kept.log_m[row], -np.inf)
         share, side, _ = np.unravel_index(int(log_m.argmax()), log_m.shape)
         hits, of = self.shares.counted(np.stack([self.kept.counts[row], reference]))
@@ -137,7 +137,7 @@ class _Found:
 
 
 def _evaluate(monitor: LastingChange, ended: Ended, broken: object) -> tuple[list[Drift], list[Drift]]:
-    """Return what begins and ends, and all that stands."""
+    """Return what begins and ends, and the word on every series."""
     changed: list[Drift] = []
     stands: list[Drift] = []
     slots = ended.members(monitor)
@@ -155,7 +155,7 @@ def _evaluate(monitor: LastingChange, ended: Ended, broken: object) -> tuple[lis
 
 
 def _alike(watched: Watched, window: FieldCounts) -> Iterator[FieldCounts]:
-    """Yield the series of a window by what is compared with: all of them, or those of each slice."""
+    """Yield the series of a window by what they are compared with: all of them, or those of each slice."""
     if watched.field is None or watched.field.slices is UNSET or not len(window.names):
         yield from [window] if len(window.names) else []
         return

@@ -1,6 +1,6 @@
-"""What is kept of small changes that stay: of one field and monitor, by series, the e-detectors and what they count.
+"""State of small changes that stay: for one field and monitor, by series, the e-detectors and their counts.
 
-Memory: 8 bytes a bin and 48 a share of each series, 600 of a number in ten bins; those not heard of are forgotten.
+Memory of a series: 8 bytes a bin and 48 a share, 600 for a number in ten bins; series without windows are forgotten.
 """
 
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ Key = tuple[str, str, str]  # Model, version, slice.
 class Lasting:
     """By row of `keys`: `log_m` (R, C, 2, STEPS), `counts` (R, B) of all windows since the one that began at `since`.
 
-    `bad` (R,): the change is found, until its evidence is gone; `seen` (R,) [Unix ms] when there was a window last.
+    `bad` (R,): a change is found, and its evidence is not gone yet; `seen` (R,) [Unix ms]: when the last window ended.
     """
 
     def __init__(self) -> None:
@@ -40,8 +40,8 @@ class Lasting:
     ) -> tuple[Ints, Floats, NDArray[np.bool_]]:
         """Take a window (start, end) of K series; return their rows, ln of the evidence, and which were BAD before.
 
-        `limits` (K,) are the ln of evidence from which on they are BAD. Evidence is kept up to there alone, and they
-        are BAD until it has fallen by CAP: so a change that has ended is not held for as long as it lasted.
+        `limits` (K,) are the ln of the evidence that makes them BAD. Evidence is kept only up to its limit, and a
+        series is BAD until it has fallen by CAP: so a change that has ended is not held for as long as it lasted.
         """
         start, end = window
         rows = self._rows(names, shares, start)
@@ -56,11 +56,11 @@ class Lasting:
         return rows, evidence, before
 
     def begin_anew(self, rows: Ints, end: int) -> None:
-        """Count these from then on: there is no sign of a change."""
+        """Count these rows from `end` on, as they show no sign of a change."""
         self.counts[rows], self.since[rows] = 0, end
 
     def forget(self, before: int) -> None:
-        """Forget series whose last window ended before then."""
+        """Forget series whose last window ended before `before`."""
         kept = [(key, row) for key, row in self.keys.items() if self.seen[row] >= before]
         if len(kept) < len(self.keys):
             rows = np.array([row for _, row in kept], np.int64)

@@ -22,7 +22,7 @@ from operators.stats.magnitude import of_standardised, standardised
 from operators.stats.welch import Scores, fall, scores_of
 from operators.wire.control import Word
 
-ROUNDED_AWAY = 1e-6  # Standard deviations: however many events there are, nearer means are not told apart.
+ROUNDED_AWAY = 1e-6  # Standard deviations: nearer means are not told apart, however many events there are.
 
 
 class Sigma(WindowMonitor, frozen=True, kw_only=True):
@@ -38,7 +38,7 @@ class Sigma(WindowMonitor, frozen=True, kw_only=True):
 
 
 def falls(monitor: Sigma, ended: Ended) -> list[Drift]:
-    """Return what a monitor says of every field and series of a window with a number in it."""
+    """Return a monitor's result for every field and series of a window with a number in it."""
     slots = ended.members(monitor)
     return [
         drift
@@ -79,12 +79,12 @@ def _field(monitor: Sigma, index: int, watched: Watched, slots: Ints, ended: End
 
 
 def _worth(scores: Scores, pairs: Floats) -> Scores:
-    """Return scores with `n` as the number of independent events they are worth: so many pairs of them share a user."""
+    """Return scores with `n` as the number of independent events they are worth; `pairs` of them share a user."""
     return msgspec.structs.replace(scores, n=(scores.n / design_effect(pairs, scores.n)).astype(np.int64))
 
 
 def _reference(monitor: Sigma, index: int, watched: Watched, slots: Ints, ended: Ended) -> tuple[Ints, Scores, Floats]:
-    """Return the slots that can be compared, the scores to compare each with, and their pairs of events."""
+    """Return the slots that can be compared, the scores to compare each with, and these scores' pairs of events."""
     if monitor.reference == "baseline":
         slots, baselines = ended.baselines(slots)
         n, total, squares = ended.sums.numbers(baselines, index)
@@ -101,7 +101,7 @@ def _reference(monitor: Sigma, index: int, watched: Watched, slots: Ints, ended:
 
 
 def _of_profile(monitor: Sigma, watched: Watched, slots: Ints, ended: Ended) -> Scores:
-    """Return the scores of the profile, of each slice and of these hours where it knows them."""
+    """Return the scores of the profile, for each slice and these hours where it has them."""
     if watched.field is None or watched.field.moments is None:
         raise ValueError(f"{monitor.name}: the profile has no mean of {watched.name}")
     texts = [ended.names[slot].text for slot in slots.tolist()]
@@ -115,7 +115,7 @@ def _of_profile(monitor: Sigma, watched: Watched, slots: Ints, ended: Ended) -> 
 
 
 def _lowest(moments: Moments) -> float:
-    """Return the mean; of numbers that are a few steps of floats apart it is known to within some of them alone."""
+    """Return the mean; less the rounding where the numbers are only a few steps of floats apart."""
     steps = rounding(moments.mean)
     return moments.mean - steps if steps > moments.sd * ROUNDED_AWAY else moments.mean
 

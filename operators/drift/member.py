@@ -12,7 +12,7 @@ def grains_of(monitor: Monitor, policy: Policy) -> set[frozenset[str]]:
 
 
 def watches(monitor: Monitor, grains: set[frozenset[str]], name: SliceSeries) -> bool:
-    """Tell whether a monitor, whose slices have these dimensions, watches a series."""
+    """Tell whether a monitor, whose slices have the dimensions `grains`, watches a series."""
     ours = monitor.model is None or monitor.model == name.model
     return ours and name.version != ALL_VERSIONS and frozenset(name.dims) in grains
 

@@ -7,15 +7,15 @@ from operators.drift.contract_breach import ContractBreach, Expectation
 from operators.drift.summary import Summary
 from operators.profiles.profile import Moments, rounding
 
-SAMPLES_MIN = 100  # Of numbers; below, the tails of means and deviations are not near enough to normal.
-MEAN_SHIFT_MIN = 0.5  # Standard deviations of the reference; PSI of a normal shifted by that is 0.25.
+SAMPLES_MIN = 100  # Numbers; with fewer, the tails of means and deviations are not near enough to normal.
+MEAN_SHIFT_MIN = 0.5  # Standard deviations of the reference; PSI of a normal shifted by this is 0.25.
 SD_FACTOR_MIN = 1.5
 SCALE_TOLERANCE = 0.15  # Of a power of ten: between 7.1 and 14.1 times is ten times.
 FACTOR_MAX = 700.0  # Of a logarithm: its exponential is near the largest float.
 
 
 def moment_findings(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
-    """Return what is wrong with mean, deviation and scale of one feature."""
+    """Return the findings on mean, deviation and scale of one feature."""
     reference = expectation.reference.moments
     if reference is None or summary.n_worth < SAMPLES_MIN:
         return
@@ -35,10 +35,10 @@ def moment_findings(feature: str, expectation: Expectation, summary: Summary) ->
 
 
 def _spread(reference: Moments, summary: Summary, factor: float) -> int:
-    """Return 1 where values are spread by more than e^factor times as in the reference, -1 by less, 0 by neither."""
+    """Return 1 where the deviation is more than e^factor times the reference's, -1 where the reverse holds, else 0."""
     if not (reference.sd > 0 and summary.sd > 0):
         return 0
-    # Of numbers that are a few steps of floats apart, the deviation is rounding.
+    # The deviation of numbers that are a few steps of floats apart is rounding.
     steps = _rounding(reference, summary)
     before = max(reference.sd, steps)
     if math.log(before) - math.log(max(summary.sd, steps)) > factor:
@@ -49,7 +49,7 @@ def _spread(reference: Moments, summary: Summary, factor: float) -> int:
 def _mean_limit(reference: Moments, before: float, summary: Summary, sigmas: float) -> float:
     """How far off the mean may be, in the unit of the feature; the reference's is worth `before` numbers.
 
-    Means of skewed values reach further to one side: Cornish and Fisher (1937), first term.
+    Means of skewed values stray further to one side: Cornish and Fisher (1937), first term.
     """
     n, m = summary.n_worth, before
     spread: float = 1 / n + 1 / m
@@ -60,21 +60,21 @@ def _mean_limit(reference: Moments, before: float, summary: Summary, sigmas: flo
 
 
 def _rounding(reference: Moments, summary: Summary) -> float:
-    """How far off a mean may be as floats are rounded."""
+    """How far off a mean may be through rounding."""
     return rounding(max(abs(reference.mean), abs(summary.mean)))
 
 
 def _sd_limit(reference: Moments, before: float, summary: Summary, sigmas: float) -> float:
     """How far off the logarithm of the deviation may be; its variance is (kurtosis - 1) / 4n (delta method)."""
-    # Half of one value, half of another have a kurtosis of 1, or by rounding a little less.
+    # Two values, half of each, have a kurtosis of 1, or through rounding a little less.
     variance = max(reference.kurtosis - 1, 0.0) / 4 * (1 / summary.n_worth + 1 / before)
     return min(max(math.log(SD_FACTOR_MIN), sigmas * math.sqrt(variance)), FACTOR_MAX)
 
 
 def _without_extreme(summary: Summary) -> tuple[float, float]:
-    """Return mean and deviation of all values but that furthest off, as often as events are alike.
+    """Return mean and deviation without the value furthest off, counted as often as a user repeats it.
 
-    One value alone, or one user with some, is no change of either.
+    One value alone, or one user with several, is not a change of either.
     """
     if not summary.sd > 0:
         return summary.mean, summary.sd

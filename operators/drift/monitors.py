@@ -1,7 +1,8 @@
 """All monitors of one shard, pane by pane: closed panes in, findings out.
 
-A function of the closed panes alone: detectors look at each pane with a value, windows tumble and are evaluated with
-the pane that ends them, and empty panes change nothing but what `quiet` says. Late events are not looked at.
+The findings depend on the closed panes alone: detectors look at each pane with a value, windows tumble and are
+evaluated with the pane that ends them, and an empty pane changes nothing unless `quiet` is false. Late events are
+ignored.
 """
 
 from collections.abc import Hashable, Sequence
@@ -29,13 +30,13 @@ from operators.window.partial import Partial
 from operators.window.series_index import SeriesIndex
 from operators.window.watermark import END
 
-SLOTS_MIN = 1_000  # With fewer slots than this it is not worth freeing any.
+SLOTS_MIN = 1_000  # With fewer slots than this, freeing any is not worth it.
 
 
 class MonitorsState(msgspec.Struct, kw_only=True):
-    """All that a restart needs; `identities` tell by name the monitors that it was kept under, `columns` the fields.
+    """All that a restart needs; `identities`, by name, are of the monitors at the time, `columns` are the fields.
 
-    `identity` stands for these in what was saved before there were any: it is of all monitors, and what they are on.
+    `identity` stands for both in older saved state: it covers all monitors, and what they watch.
     """
 
     identity: bytes
@@ -45,7 +46,7 @@ class MonitorsState(msgspec.Struct, kw_only=True):
     contracts: Contracts
     changes: list[Changes]
     slots_max: int
-    stored: set[tuple[str, str]] = set()  # Profiles and their fields that the store has.
+    stored: set[tuple[str, str]] = set()  # Profiles and fields that are in the store already.
     lasting: dict[tuple[str, str], Lasting] = {}  # By monitor and field.
     unchanged: Unchanged = msgspec.field(default_factory=Unchanged)
     labels: dict[str, LabelCells] = {}  # By monitor.
@@ -54,12 +55,12 @@ class MonitorsState(msgspec.Struct, kw_only=True):
 
 
 class Monitors:
-    """The monitors of one shard; `state` is all it keeps, `kept` are those that go on from what was saved."""
+    """The monitors of one shard; `state` is all they keep, `kept` names those that go on from saved state."""
 
     def __init__(self, policy: Policy, saved: MonitorsState | None = None, lengths: PaneLengths | None = None) -> None:
-        """Begin, or go on from what was saved, when panes may have had another length: `lengths`."""
+        """Begin, or go on from saved state, whose panes may have had other `lengths`."""
         self.policy = policy
-        self._by_panes = lengths is None or lengths.same  # Whether what was counted by panes goes on.
+        self._by_panes = lengths is None or lengths.same  # Whether counts by panes go on.
         windowed = [each for each in policy.monitors if isinstance(each, WindowMonitor)]
         # Shorter windows first, then in the order of the policy.
         self.windowed = {
@@ -92,7 +93,7 @@ class Monitors:
         )
 
     def _go_on(self, saved: MonitorsState) -> None:
-        """Take over what was saved of monitors that are the same, and of fields that are still watched."""
+        """Take over the saved state of unchanged monitors, and of fields that are still watched."""
         new = self.state
         if not saved.identities and saved.identity in {_identity(self.policy, *each) for each in _widths(self.policy)}:
             saved.identities, saved.columns = new.identities, new.columns  # Nothing has changed since an older version.
@@ -123,11 +124,11 @@ class Monitors:
 
     @property
     def quiet(self) -> bool:
-        """Whether an empty pane would change nothing, so that a run of them may be left out."""
+        """Whether an empty pane would change nothing, so that a run of empty panes may be left out."""
         return all(sums.empty for sums in self.state.sums.values()) and all(each.quiet for each in self.state.changes)
 
     def still_until(self, pane: int) -> int:
-        """Return the first pane after this one that changes something while all are empty: END where none does."""
+        """Return the first later pane that changes something though all are empty; END where none does."""
         if not all(each.quiet for each in self.state.changes):
             return pane + 1
         running = (ms // self.policy.pane_ms for ms, sums in self.state.sums.items() if not sums.empty)
@@ -136,7 +137,7 @@ class Monitors:
     def step(self, pane: int, part: Partial | None, arms: Arms, end: bool = False) -> Monitored:
         """Take the next pane, `part` None if it is empty; `arms` are the versions of the releases under way.
 
-        `end` says that no pane follows: windows that have not ended are judged as they stand.
+        `end` says that no pane follows: unfinished windows are judged as they stand.
         """
         if not self.policy.monitors or (part is None and not end and self.still_until(pane - 1) > pane):
             return NOTHING
@@ -163,7 +164,7 @@ class Monitors:
         return Monitored(drifts=drifts, series=series, heard=heard, windows=windows, profiles=profiles)
 
     def _detect(self, pane: int, rolled: Rolled | None) -> tuple[list[Drift], list[Heard]]:
-        """Step the detectors; return what changed, and the word of their monitors on each of those series."""
+        """Step the detectors; return what changed, and their monitors' word on each of those series."""
         values: dict[Hashable, list[PaneValue]] = {}
         drifts: list[Drift] = []
         for each in self.state.changes:
@@ -205,7 +206,7 @@ class Monitors:
         return rows, windows, [_heard(of_one) for of_one in by_series.values()]
 
     def _counts(self, ended: Ended, profiles: list[Watched]) -> list[FieldCounts]:
-        """Return the counts of every field with bins that monitors of this window watch, of the series they watch."""
+        """Return the counts of every field with bins that monitors watch in this window, for the series they watch."""
         found: dict[int, list[int]] = {}
         for monitor in self.windowed[ended.window_ms]:
             members = ended.members(monitor).tolist()
@@ -225,7 +226,7 @@ class Monitors:
     def _forget(self, pane: int, rolled: Rolled | None) -> None:
         """Keep slots only for series that a running window holds, or that had events in this pane.
 
-        Versions come and go, memory must not grow.
+        Versions come and go, and memory must not grow.
         """
         state = self.state
         if len(state.slots.names) <= state.slots_max:
@@ -249,7 +250,7 @@ class Monitors:
 
 
 def _heard(of_one: Sequence[Drift]) -> Heard:
-    """Return what one monitor says of one series, from what it says of each field of it."""
+    """Return one monitor's word on one series, from its results on each field."""
     bad = by_field([drift for drift in of_one if drift.word == "BAD"])
     well = [drift for drift in of_one if drift.word == "OK"]
     worst = (bad or well or list(of_one))[0]
@@ -264,16 +265,16 @@ def _heard(of_one: Sequence[Drift]) -> Heard:
 
 
 def _widths(policy: Policy) -> set[tuple[int, int]]:
-    """Return how many SLIs and dimensions a policy had under which state may have been saved that goes on."""
+    """Return the numbers of SLIs and dimensions of all policies under which usable state may have been saved."""
     return {(each.slis, len(each.dimensions)) for each in (policy.columns, *policy.earlier.values())}
 
 
 def _identity(policy: Policy, many: int, depth: int) -> bytes:
-    """Return what named all monitors of a policy together in what older versions saved, with its SLIs and dimensions.
+    """Return the joint identity of a policy's monitors in state of older versions, by its first SLIs and dimensions.
 
-    Columns that came later do not matter to what monitors kept: no monitor that is the same is on one.
+    Columns that came later do not matter to the monitors' state: no unchanged monitor watches one.
     """
-    # The keys of SLIs as states have them that were saved when all kinds were one class.
+    # The keys of SLIs in states saved when all kinds were one class.
     keys = {"good": "", "name": "", "field": None, "limit": None, "flags": (), "ignore": ()}
     slis = [keys | sli.identity() for sli in policy.slis[:many]]
     return msgspec.msgpack.encode([policy.monitors, policy.watched, policy.dimensions[:depth], slis])

@@ -44,7 +44,7 @@ KIND = SeriesKind(
     needs=needs_unit,
     detector=lambda monitor: PageHinkleyDetector(monitor.allowance, monitor.threshold, monitor.samples_min),
     learned_from=lambda monitor: monitor.learned_from,
-    wanders=(1, 3),  # Its allowance swallows what is slower.
+    wanders=(1, 3),  # The allowance absorbs slower changes.
     saved=(
         Saved("monitor.page_hinkley", PageHinkley),
         Saved("page_hinkley", PageHinkleyDetector, KEPT),

@@ -1,8 +1,9 @@
-"""Monitors of distributions at the end of a window: PSI of each field and series, and which of all are drift.
+"""Monitors of distributions at the end of a window: PSI of each field and series, and which of them are drift.
 
-Against the frozen profile, the same window a week before, or, for the candidate of a release, the baseline's traffic of
-the same window. All fields and slices of one monitor and model are judged together by Benjamini and Hochberg, so that
-`alpha` is the chance of any false alarm of a window however many there are (`false_alarms.of_shifts`).
+The reference is the frozen profile, the same window a week before, or, for the candidate of a release, the baseline's
+traffic in the same window. All fields and slices of one monitor and model are judged together by Benjamini and
+Hochberg, so that `alpha` is the chance of any false alarm in a window, however many there are
+(`false_alarms.of_shifts`).
 """
 
 from collections.abc import Iterator
@@ -35,7 +36,7 @@ class Psi(WindowMonitor, frozen=True, kw_only=True):
     """PSI, KL and Jensen-Shannon of the distribution of each field.
 
     `profile` names the content that holds bins and, with `reference` profile, the counts. `alpha` is the chance of a
-    false alarm of a window and model, over all fields and slices of this monitor.
+    false alarm in a window of a model, over all fields and slices of this monitor.
     """
 
     on: OnFields
@@ -56,13 +57,13 @@ def _clusters(written: Written) -> tuple[str, ...]:
 
 
 class Embedding(Psi, frozen=True, kw_only=True):
-    """The same of the clusters of embeddings."""
+    """The same for the clusters of embeddings."""
 
     on: Annotated[tuple[str, ...], As(OnWire, _clusters, lambda on: on[0])] = (EMBEDDING,)
 
 
 def shifts(monitor: Psi, ended: Ended) -> list[Drift]:
-    """Return what a monitor says of every field and series of a window with anything in it."""
+    """Return a monitor's result for every field and series of a window with anything in it."""
     slots = ended.members(monitor)
     fields = [watched for _, watched in watched_of(monitor, ended.policy)]
     drifts = [drift for watched in fields for drift in _field(monitor, watched, slots, ended)]
@@ -119,7 +120,7 @@ def _field(monitor: Psi, watched: Watched, slots: Ints, ended: Ended) -> Iterato
 
 
 def _reference(monitor: Psi, watched: Watched, bins: range, slots: Ints, ended: Ended) -> tuple[Ints, Counts, Floats]:
-    """Return the slots that can be compared, the counts to compare each with, (K, B), and their pairs of events."""
+    """Return the slots that can be compared, the counts to compare each with, (K, B), and these counts' pairs."""
     if monitor.reference == "baseline":
         slots, baselines = ended.baselines(slots)
         counts = ended.sums.counts[baselines, bins.start : bins.stop]
@@ -136,9 +137,9 @@ def _reference(monitor: Psi, watched: Watched, bins: range, slots: Ints, ended: 
 
 
 def _expected(field: Field, slots: Ints, ended: Ended) -> Floats:
-    """Return the counts of the profile to compare each slot with, (K, B): of the hours since its first events came.
+    """Return the profile's counts to compare each slot with, (K, B): of the hours since the slot's first events.
 
-    So a worker, a version or a slice that began within a window of several hours is not compared with all of them.
+    So a worker, a version or a slice that began within a window of several hours is not compared with all its hours.
     """
     texts = [ended.names[slot].text for slot in slots.tolist()]
     starts = np.maximum(ended.sums.began[slots] // HOUR_MS * HOUR_MS, ended.start)

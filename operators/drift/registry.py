@@ -54,7 +54,7 @@ def series_kind_of(monitor: SeriesMonitor) -> SeriesKind[Any]:
 
 
 def false_alarms_of(monitor: Monitor, pane_ms: int, series: int) -> float:
-    """Return the false alarms a week of a monitor of one model with so many series (versions and slices).
+    """Return the false alarms a week of a monitor of one model with `series` series (versions and slices).
 
     >>> from operators.drift.mean_monitor import Sigma
     >>> hourly = Sigma(name="judge", kind="sigma", on=("feedback.judge",), sigmas=2)

@@ -1,4 +1,4 @@
-"""What monitors say: a score of one field of one series over one window or at one pane, and what it comes to."""
+"""The results of monitors: a score of one field of one series over one window or at one pane, and its word."""
 
 import math
 from collections.abc import Sequence
@@ -17,8 +17,8 @@ SHARE_MIN = 0.05
 class Drift(msgspec.Struct, frozen=True, kw_only=True):
     """`score` of `method` on `field`, from `start` to `end` [Unix ms]: BAD past `threshold`, with p-value `p`.
 
-    `reference` is what it was compared with; `n_reference` and `n_current` are values (of detectors: panes).
-    `profile` names the content that holds the bins. `requests` are the first that offend, `detail` what they do.
+    `reference` is what it was compared with; `n_reference` and `n_current` count values (for detectors: panes).
+    `profile` names the content that holds the bins. `requests` are the first offending ones, `detail` says how.
     """
 
     monitor: str
@@ -45,13 +45,13 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def excess(self) -> float:
-        """How many times the threshold the score is, to find the worst of several.
+        """The score as a multiple of the threshold, to find the worst of several.
 
         A factor counts alike in both directions; a share is compared with at least SHARE_MIN, as none may be allowed.
         """
         if self.score is None or self.threshold is None or self.score != self.score:
             return 0.0
-        if self.method == "estimated":  # The lower, the worse.
+        if self.method == "estimated":  # Lower is worse.
             return self.threshold / self.score if self.score > 0 else math.inf
         if self.method == "scale":
             return max(self.score, 1.0 / self.score) if self.score > 0 else 0.0
@@ -60,9 +60,9 @@ class Drift(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Heard(msgspec.Struct, frozen=True, kw_only=True):
-    """The state of one monitor on a series, for the rules that listen: `fields` are BAD, the worst first.
+    """The word of one monitor on a series, for the rules that listen: `fields` are BAD, the worst first.
 
-    `worst` is the finding that says most, `found` those of each of the fields, in their order.
+    `worst` is the most telling finding, `found` has those of each of the fields, in their order.
     """
 
     monitor: str
@@ -76,8 +76,8 @@ class Heard(msgspec.Struct, frozen=True, kw_only=True):
 class FieldCounts(msgspec.Struct, frozen=True, kw_only=True):
     """One watched field over a window that ended: `names` (K) series, `counts` (K, B) of its bins.
 
-    `n` (K,), `mean`, `sd`, `low`, `high` are of its numbers, NaN without any. `designs` (K,): so many of the events are
-    worth one that is independent of all others.
+    `n` (K,), `mean`, `sd`, `low`, `high` are of its numbers, NaN without any. `designs` (K,): how many events are worth
+    one independent event.
     """
 
     watched: Watched
@@ -94,9 +94,9 @@ class FieldCounts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SeriesWindow(msgspec.Struct, frozen=True, kw_only=True):
-    """What one monitor said of one series over one window: `found`, at least one, and which of it is `unchanged`.
+    """One monitor's results for one series over one window: `found`, at least one, and which of them are `unchanged`.
 
-    That is what has no row of its own: it says what the row stored last of its field says.
+    An unchanged result has no row of its own: the last stored row of its field says the same.
     """
 
     found: tuple[Drift, ...]
@@ -104,9 +104,9 @@ class SeriesWindow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Monitored(msgspec.Struct, frozen=True, kw_only=True):
-    """What a pane came to: `drifts` and `windows` become rows, `heard` is for rules; `profiles` are newly used.
+    """The results of a pane: `drifts` and `windows` become rows, `heard` is for rules; `profiles` are newly used.
 
-    `series` are windows by monitor and series, of monitors that say something of each window.
+    `series` are windows by monitor and series, for monitors with a result for each window.
     """
 
     drifts: Sequence[Drift] = ()
@@ -121,4 +121,4 @@ class Monitored(msgspec.Struct, frozen=True, kw_only=True):
 
 
 NOTHING = Monitored()
-Offenders = dict[tuple[int, str], list[Offender]]  # By index into `policy.watched`, and why.
+Offenders = dict[tuple[int, str], list[Offender]]  # By index into `policy.watched`, and reason.

@@ -10,11 +10,11 @@ from operators.drift.contract_breach import ContractBreach, Expectation, Finding
 from operators.drift.summary import Summary
 from operators.stats.distributions import beta_binomial_tail, normal_tail
 
-MISSING_SHARE_RISE = 0.05  # Of all rows: less matters to no model.
+MISSING_SHARE_RISE = 0.05  # Of all rows: a smaller rise matters to no model.
 
 
 def share_findings(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
-    """Return what is wrong with the shares of one feature."""
+    """Return the findings on the shares of one feature."""
     yield from _missing(feature, expectation, summary)
     yield from _unseen(feature, expectation, summary)
     yield from _forbidden(feature, expectation, summary)
@@ -26,7 +26,7 @@ def _missing(feature: str, expectation: Expectation, summary: Summary) -> Iterat
     expected, limit = reference.missing_share, expectation.missing_share_max
     if limit is None:
         limit = expected + MISSING_SHARE_RISE
-        # Where most were missing before, only all of them is beyond that.
+        # Where most values were missing before, only all of them can be beyond the limit.
         broken = hits / rows > min(limit, 1 - 0.5 / rows) and _beyond_chance(
             hits, reference.missing, expectation, summary
         )
@@ -55,7 +55,7 @@ def _unseen(feature: str, expectation: Expectation, summary: Summary) -> Iterato
 
 
 def _forbidden(feature: str, expectation: Expectation, summary: Summary) -> Iterator[ContractBreach]:
-    """Find categories that a person did not allow; the reference may have them."""
+    """Find categories that a person did not allow; the reference may have these categories."""
     allowed = expectation.categories
     if allowed is None:
         return
@@ -73,6 +73,6 @@ def _forbidden(feature: str, expectation: Expectation, summary: Summary) -> Iter
 def _beyond_chance(hits: int, bin_: int, expectation: Expectation, summary: Summary) -> bool:
     reference = expectation.reference
     before, of = (count / reference.design_effect for count in (reference.counts[bin_], reference.rows))
-    # Rows of one user are hits together: as many independent ones as they are worth.
+    # Rows of one user are hits together, so they count as the independent rows that they are worth.
     hits, rows = int(hits / summary.design), round(summary.rows / summary.design)
     return beta_binomial_tail(hits, rows, before + 0.5, of - before + 0.5) < float(normal_tail(expectation.sigmas))

@@ -1,4 +1,4 @@
-"""One feature over one window: what all checks of it need, from sums that add up over panes.
+"""One feature over one window: what all its checks need, from sums that add up over panes.
 
 An event costs one bin count and two sums; the values themselves are not kept.
 """
@@ -11,14 +11,14 @@ import numpy as np
 from operators.profiles.binning import Value, category_bins, number_bins, numbers_of, texts_of
 from operators.profiles.profile import Field
 
-NAMES_MAX = 5  # Of unseen categories; the rest are only counted.
+NAMES_MAX = 5  # Unseen categories that are named; the rest are only counted.
 
 
 class Summary(msgspec.Struct, frozen=True, kw_only=True):
     """`counts` of the field's bins (missing and unseen last); of the numbers: `n`, `mean`, `sd`, `low` and `high`.
 
-    Without numbers n is 0 and the others are NaN; with one, sd is 0. `unseen`: some values of that bin. `design`: so
-    many rows are worth one that is independent of all others.
+    Without numbers n is 0 and the others are NaN; with one, sd is 0. `unseen`: some values of that bin. `design`: how
+    many rows are worth one independent row.
     """
 
     counts: tuple[int, ...]
@@ -36,7 +36,7 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def n_worth(self) -> float:
-        """How many independent numbers its own are worth."""
+        """How many independent numbers its numbers are worth."""
         return self.n / self.design
 
 

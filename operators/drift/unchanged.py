@@ -1,9 +1,9 @@
-"""What is stored of windows that are judged one after the other: what says the same again has no row of its own.
+"""Which results of successive windows are stored: one that repeats the last has no row of its own.
 
-A finding has a row where it is BAD, is of all traffic, or says another word than the row of its field that was stored
-last: so the first one has, and the one that ends a finding. All others stand in one row for their series and window.
+A result has a row where it is BAD, is of all traffic, or has another word than the last stored row of its field: so the
+first one has a row, and so has the end of a finding. All others share one row for their series and window.
 
-State: by monitor and series the words that were stored last; some 20 bytes a field when saved.
+State: by monitor and series the words stored last; some 20 bytes a field when saved.
 """
 
 from collections.abc import Sequence
@@ -17,19 +17,19 @@ Place = tuple[str, str, str, str]  # Monitor, model, version, slice.
 
 
 class StoredWords(msgspec.Struct, kw_only=True):
-    """Of one monitor and series: by field the word of the row stored last; `end` of the last window, Unix ms."""
+    """For one monitor and series: by field the word of the last stored row; `end` of the last window, Unix ms."""
 
     end: int = 0
     words: dict[str, Word] = {}
 
 
 class Unchanged(msgspec.Struct, kw_only=True):
-    """Tells what has a row of its own from what says the same again."""
+    """Separates results with a row of their own from repeated ones."""
 
     stored: dict[Place, StoredWords] = {}
 
     def split(self, drifts: Sequence[Drift]) -> tuple[list[Drift], list[SeriesWindow]]:
-        """Take what a monitor found in a window; return what has a row of its own, and all of it by series."""
+        """Take a monitor's results in a window; return those with a row of their own, and all of them by series."""
         rows: list[Drift] = []
         found: dict[Place, list[Drift]] = {}
         unchanged: dict[Place, list[Drift]] = {}
@@ -48,5 +48,5 @@ class Unchanged(msgspec.Struct, kw_only=True):
         ]
 
     def forget(self, before: int) -> None:
-        """Forget series whose last window ended before then."""
+        """Forget series whose last window ended before `before`."""
         self.stored = {place: known for place, known in self.stored.items() if known.end >= before}

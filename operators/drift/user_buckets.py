@@ -1,6 +1,6 @@
-"""How many events of a running window each bucket of users has, by slot: what tells how alike its events are.
+"""How many events of a running window each bucket of users has, by slot: this shows how alike the events are.
 
-Memory: 8 KB a slot from the first event on that names a user or a session, nothing before.
+Memory: 8 KB a slot once an event has named a user or a session, nothing before.
 """
 
 from typing import NamedTuple
@@ -13,7 +13,7 @@ from operators.stats.design_effect import BUCKETS, pairs_of
 
 
 class Packed(NamedTuple):
-    """How many `slots` there are, the `places` slot * BUCKETS + bucket with an event, rising, and `n` of each."""
+    """The number of `slots`, the rising `places` slot * BUCKETS + bucket with an event, and `n` at each."""
 
     slots: int
     places: Ints
@@ -44,14 +44,14 @@ class UserBuckets:
             self._counts = self._counts[slots]
 
     def pairs(self, slots: Ints) -> Floats:
-        """Return how many ordered pairs of events of each of these slots share their user, about, (K,)."""
+        """Return about how many ordered pairs of events of each of these slots share their user, (K,)."""
         if not len(self._counts):
             return np.zeros(len(slots))
         self._grow(int(slots.max(initial=-1)) + 1)
         return pairs_of(self._counts[slots])
 
     def packed(self) -> Packed:
-        """Return what `UserBuckets` makes it from again."""
+        """Return what `UserBuckets` can be made from again."""
         places = np.flatnonzero(self._counts)
         return Packed(len(self._counts), places, self._counts.ravel()[places].astype(np.int64))
 

@@ -1,6 +1,6 @@
-"""Watched fields of all monitored series over one running window: sums by slot, from finest series rolled up.
+"""Watched fields of all monitored series over one running window: sums by slot, rolled up from the finest series.
 
-Windows tumble, so nothing is ever taken away: a window is one set of sums, which is judged and begun anew. Memory: 8
+Windows tumble, so nothing is ever subtracted: a window is one set of sums, which is judged and begun anew. Memory: 8
 bytes a slot and bin, 56 a slot and field; 50 slices of 200 features in 12 bins are 1.5 MB a window length.
 """
 
@@ -20,11 +20,11 @@ from operators.window.series_index import NOWHERE, SeriesIndex
 from operators.window.sums import LIMB_BITS, sum_by_key
 from operators.window.watermark import END, NEVER
 
-OFFENDERS_MAX = 5  # Of a window, slot, field and reason.
+OFFENDERS_MAX = 5  # For each window, slot, field and reason.
 
 
 class Rolled(msgspec.Struct, frozen=True, kw_only=True):
-    """A closed pane added up to slots: those of (U,) `slots` that something came in for, rising.
+    """A closed pane added up to slots: `slots` (U,) are those with anything in the pane, rising.
 
     `slis` (U, S, 3), `sums` (U, M, 3), `moments` (U, F, 5), `ranges` (U, F, 2); `cells` (C, 3) are slot, bin and n,
     `users` (V, 3) slot, bucket of users and n.
@@ -52,13 +52,13 @@ def roll_up_fields(part: Partial, slots: SeriesIndex) -> Rolled:
         ranges=sums.highest(part.ranges),
         cells=_cells(parents, max(part.bins, 1), *feature_rows(part)),
         users=_cells(parents, BUCKETS, *user_rows(part)),
-        # By event time, as within a pane: rows are in the order in which series came in.
+        # By event time, as within a pane, because rows are in the order in which series came in.
         offenders=tuple(sorted(offenders, key=_when)),
     )
 
 
 def _cells(parents: Ints, width: int, rows: Ints, places: Ints, n: Ints) -> Ints:
-    """Return slot, place and n of sparse counts of rows, each added to every parent of its row."""
+    """Return slot, place and n of sparse counts, each added to every parent of its row."""
     if not len(rows):
         return np.zeros((0, 3), np.int64)
     keys = (parents[rows] * width + places[:, None]).reshape(-1)
@@ -80,8 +80,8 @@ def _when(of_slot: tuple[int, Offender]) -> tuple[int, str, str, int]:
 class Sums:
     """By slot: `counts` (slots, W), `moments` (slots, F, 5), `ranges` (slots, F, 2); mutable, `clear` begins anew.
 
-    `users` are the buckets of the users of its events, `began` (slots,) says when the first pane began in which
-    something of it was read [Unix ms].
+    `users` are the buckets of the events' users; `began` (slots,) is the start of the first pane in which anything of
+    the slot was read [Unix ms].
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -95,11 +95,11 @@ class Sums:
         self.empty = True
 
     def add(self, rolled: Rolled, slots: int, begins: int) -> None:
-        """Add a pane that begins then [Unix ms]; panes come in order."""
+        """Add a pane that begins at `begins` [Unix ms]; panes come in order."""
         self._grow(slots)
         self.empty = False
         slot, bin_, n = rolled.cells.T
-        # Feedback, and requests that monitors do not read, begin nothing: nothing of them is kept here.
+        # Feedback, and requests that monitors do not read, begin nothing, as nothing of them is kept here.
         for read in (slot, rolled.slots[np.asarray(rolled.moments.any(axis=(1, 2)))]):
             if len(read):
                 self.began[read] = np.minimum(self.began[read], begins)
@@ -152,7 +152,7 @@ class Sums:
             self.began = np.pad(self.began, (0, more), constant_values=END)
 
     def __getstate__(self) -> dict[str, Any]:
-        """Only the slots with something in them, in as few bytes as the largest count needs."""
+        """Return only the slots with something in them, in as few bytes as the largest count needs."""
         rows = self.used()
         counts = self.counts[rows]
         return {
@@ -175,7 +175,7 @@ class Sums:
         self.counts[rows], self.moments[rows], self.ranges[rows] = state["counts"], state["moments"], state["ranges"]
         self.offenders, self.empty = state["offenders"], state["empty"]
         self.began = np.full(slots, END)
-        # Older states do not have it: then it counts as begun with the window.
+        # Older states do not have `began`: then the slot counts as begun with the window.
         self.began[rows] = NEVER if state["began"] is None else state["began"]
         self.users = UserBuckets() if state["users"] is None else UserBuckets(Packed(*state["users"]))
 

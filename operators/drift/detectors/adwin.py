@@ -5,7 +5,7 @@ keeps O(log n) buckets: 1.8 KiB saved after 10,000 values, 0.9 us an update. Two
 their means are further apart than eps_cut(delta); then the older part is forgotten, so one change is one alarm.
 
 A. Bifet, R. Gavalda (2007), "Learning from time-changing data with adaptive windowing", SDM, pp. 443-448,
-figure 1 and section 3. The algorithm is river's; only the defaults are ours. It looks after every value (river:
+figure 1 and section 3. The algorithm is river's; only the defaults are ours. Ours checks after every value (river:
 after every 32nd, so that an alarm would wait for up to 31 panes), with a 32nd of river's delta each time.
 Measured: no alarm in a million independent normal values; a shift by 4 found after 10.
 """
@@ -16,9 +16,9 @@ from operators.drift.detectors.adwin_window import packed_of, window_numbers
 from operators.drift.detectors.alarm import Alarm, finite
 
 DELTA = 0.002 / 32
-WINDOW_MIN = 5  # Values in the shorter part; a single value never is a change.
-GRACE = 10  # Values before the first look.
-# What is saved of river's settings, and what river calls it.
+WINDOW_MIN = 5  # Values in the shorter part; a single value is never a change.
+GRACE = 10  # Values before the first check.
+# The settings that are saved, with river's names for them.
 SETTINGS = {
     "delta": "delta",
     "clock": "clock",
@@ -29,7 +29,7 @@ SETTINGS = {
 
 
 class AdwinDetector:
-    """The state of one series: feed it with `update`, save it as it is (`operators/saved_names.py`).
+    """The state of one series: feed it by `update`, save it as it is (`operators/saved_names.py`).
 
     ValueError: delta is not within 0 .. 1, or clock is below 1.
     """
@@ -52,7 +52,7 @@ class AdwinDetector:
         return int(self._river.width)
 
     def update(self, x: float) -> Alarm | None:
-        """Take the next value, and say if the mean changed.
+        """Take the next value; return an alarm if the mean changed.
 
         The score is the distance of the window's means before and after, the threshold delta. ValueError: x is
         not finite.

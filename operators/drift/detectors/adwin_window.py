@@ -1,8 +1,8 @@
-"""The window of river's ADWIN as numbers, and back: river 0.26 gives and takes it as bytes alone, and trusts them.
+"""Converts the window of river's ADWIN to numbers and back: river 0.26 reads and writes it as bytes, unchecked.
 
-Layout, little-endian: HEAD, how many rows of buckets, of each row ROW, how many sums, the sums, how many variances and
-the variances, then TAIL. Bytes of another layout end the interpreter's thread in river, so only what was taken apart
-here is put together again.
+Layout, little-endian: HEAD, the number of rows of buckets; for each row ROW, the number of sums, the sums, the number
+of variances, the variances; then TAIL. Bytes of another layout end the interpreter's thread in river, so only what was
+taken apart here is put together again.
 """
 
 import struct
@@ -12,13 +12,13 @@ import numpy as np
 
 HEAD = struct.Struct("<dIQddddddIIQ")  # Settings; total, variance, width and sum of squares; ticks and counts.
 COUNT = struct.Struct("<Q")
-ROW = struct.Struct("<QQ")  # Buckets that a row may have, and has.
+ROW = struct.Struct("<QQ")  # Buckets that a row may have, and those that it has.
 TAIL = struct.Struct("<dIQII")  # The settings again.
-PLACES = 2  # In HEAD and TAIL, of the number of buckets a row may have.
+PLACES = 2  # Position, in HEAD and TAIL, of the number of buckets that a row may have.
 
 
 def window_numbers(packed: bytes) -> dict[str, Any]:
-    """Return what river packed as numbers. ValueError if its layout is another one."""
+    """Return river's bytes as numbers. ValueError if they have another layout."""
     head = HEAD.unpack_from(packed)
     (rows,) = COUNT.unpack_from(packed, HEAD.size)
     size = head[PLACES] + 1
@@ -43,7 +43,7 @@ def window_numbers(packed: bytes) -> dict[str, Any]:
 
 
 def packed_of(numbers: dict[str, Any]) -> bytes:
-    """Return numbers as river takes them. ValueError, TypeError, LookupError: they are no window."""
+    """Return numbers as river's bytes. ValueError, TypeError, LookupError: they are no window."""
     counts, sums, variances = numbers["counts"], numbers["sums"], numbers["variances"]
     size = numbers["head"][PLACES] + 1
     if not (counts.shape == (len(counts), 2) and sums.shape == variances.shape == (len(counts), size)):

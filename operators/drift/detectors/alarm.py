@@ -1,4 +1,4 @@
-"""What a change detector says: that one series has changed, how, and by what score."""
+"""The alarm of a change detector: that one series has changed, in which direction, and by what score."""
 
 import math
 

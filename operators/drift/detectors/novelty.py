@@ -1,18 +1,18 @@
 """Is the present level of a series one that it did not have lately?
 
-A detector says that a mean has changed, and is right: levels of real series change all the time, and come back. What
-somebody should hear of is a level that is new. So the mean of the last hours, one to a week of them, is held against
-blocks of as many hours before, of up to four weeks: it is new where it lies outside of the interval that holds one more
+A detector that says that a mean has changed is right, but levels of real series change all the time, and come back.
+People should hear only of a level that is new. So the mean of the last hours, one hour to a week, is compared with
+earlier blocks of as many hours, from up to four weeks: it is new where it lies outside the interval that holds one more
 block with a probability of 1 - 2 LEVEL, by Student's t with one degree of freedom less than there are blocks (G. Hahn,
-W. Meeker (1991), "Statistical Intervals", section 4.4). Blocks of the length of the change have its autocorrelation in
-them, whatever it is (batch means), and a level that came back is not new. A few blocks that are far off all others
-count for no more than three times what comes next (`outages.py`): an hour's outage hides nothing of the weeks after it.
+W. Meeker (1991), "Statistical Intervals", section 4.4). Blocks as long as the change include its autocorrelation,
+whatever that is (batch means), and a level that came back is not new. A few blocks that are far off all others count
+for no more than three times the next one (`outages.py`): an hour's outage does not hide changes of the weeks after it.
 
-Two levels that a series had are far from what is between them, which says nothing of a third. So a level is new, too,
-where it lies outside of all blocks by more than a block is from the one before, by the same interval.
+Where a series had two levels, that interval is wide, and hides a third. So a level is also new where it lies outside
+all blocks by more than the same interval allows between a block and the one before it.
 
-It has to stand, too: the last hour has half of the move or more, and so have the last two and so on. So a burst that is
-over is not found once more by longer blocks.
+A new level must also last: the mean of the last hour has half of the move or more, and so have the last two, and so on.
+So a burst that is over is not found again by longer blocks.
 """
 
 import msgspec
@@ -23,24 +23,24 @@ from operators.drift.detectors.outages import without_outages
 from operators.stats.distributions import student_quantile
 
 LENGTHS = (1, 2, 3, 6, 12, 24, 48, 96, 168)  # Hours of a block.
-BLOCKS_MIN = 5  # Before, of each length.
-LEVEL = 1e-4  # One-sided, of each length.
+BLOCKS_MIN = 5  # Earlier blocks of each length.
+LEVEL = 1e-4  # One-sided, for each length.
 STANDS = 0.5
 
 
 class Move(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a block is from those before, signed, and the largest move that would be no news; in the hours' unit."""
+    """How far a block is from those before, signed, and the largest move that is not news; in the hours' unit."""
 
     size: float
     limit: float
 
     def is_beyond(self, size: float) -> bool:
-        """Tell whether it goes further than a move of that size, by more than its limit, or the other way."""
+        """Tell whether the move exceeds one of that size by more than its limit, or goes the other way."""
         return self.size * size <= 0 or abs(self.size) > abs(size) + self.limit
 
 
 class Running(msgspec.Struct, frozen=True, kw_only=True):
-    """The hour that has not ended: its mean so far, its share of an hour, and the variance for want of the rest."""
+    """The hour that has not ended: its mean so far, its share of an hour, and the variance due to the missing rest."""
 
     mean: float
     share: float
@@ -68,7 +68,7 @@ def _of_blocks(levels: Floats, length: int, running: Running | None) -> Move | N
     before, lacking = levels[:-length], 0.0
     weights = np.isfinite(levels[-length:]).astype(float)
     if running is not None:
-        # Of one hour that is all there is, and is less sure for that.
+        # A block of one hour is this part of an hour alone, and so is less sure.
         weights[-1], lacking = (1.0, running.variance) if length == 1 else (running.share, 0.0)
     blocks = _means(before[len(before) % length :].reshape(-1, length))
     if len(blocks) < BLOCKS_MIN or 2 * np.isfinite(levels[-length:]).sum() < length:
@@ -88,19 +88,19 @@ def _of_blocks(levels: Floats, length: int, running: Running | None) -> Move | N
 
 
 def _steps(blocks: Floats) -> float:
-    """Return the variance of a block by how far blocks are from the one before, but for the two largest steps."""
+    """Return the variance of a block from the steps between neighbouring blocks, without the two largest."""
     squares = np.sort(np.diff(blocks) ** 2)[:-2]
     return float(squares.mean() / 2)
 
 
 def _stands(levels: Floats, length: int, usual: float, size: float) -> bool:
-    """Tell whether the end of the block has STANDS of its move or more, however much of the end is looked at."""
+    """Tell whether every end of the block, however short, has STANDS of its move or more."""
     ends = [levels[-each:] for each in LENGTHS if each < length]
     return all(np.nanmean(end) * np.sign(size) >= usual * np.sign(size) + STANDS * abs(size) for end in ends)
 
 
 def _means(blocks: Floats) -> Floats:
-    """Return the means of blocks (N, L) that half of the hours or more are known of."""
+    """Return the means of the blocks (N, L) of which at least half of the hours are known."""
     known = np.isfinite(blocks)
     n = known.sum(axis=1)
     enough = 2 * n >= blocks.shape[1]

@@ -1,18 +1,18 @@
-"""Hours that are far off all others: few of them, however far, say little of how far a series strays.
+"""Hours that are far off all others: a few of them, however far, say little about how far a series strays.
 
-Without this one hour's outage, hundreds of deviations off, made each change of the four weeks after it look small.
+Without this, one hour's outage, hundreds of deviations off, made every change in the next four weeks look small.
 """
 
 import numpy as np
 
 from operators.arrays import Floats
 
-RARE_MIN, RARE = 2, 0.04  # Values, and their share, that may be far off without making others likely.
+RARE_MIN, RARE = 2, 0.04  # The number and share of values that may be far off without making others likely.
 FAR = 3.0
 
 
 def median(values: Floats) -> float:
-    """Return what `np.median` does of finite values, of which there is one at least, in a fifth of the time.
+    """Return the result of `np.median` for one or more finite values, in a fifth of the time.
 
     >>> median(np.array([3.0, 0.0, 1.0])), median(np.array([3.0, 1.0]))
     (1.0, 2.0)
@@ -22,9 +22,9 @@ def median(values: Floats) -> float:
 
 
 def without_outages(values: Floats) -> Floats:
-    """Return values, the few that are far off their median no further than FAR times as far as those that come next.
+    """Return values, the few far off their median limited to FAR times the distance of the next ones.
 
-    NaN stay.
+    NaN stays.
 
     >>> without_outages(np.array([0.0, 1.0, -1.0, 0.0, 2.0, 0.0, 900.0]))
     array([ 0.,  1., -1.,  0.,  2.,  0.,  6.])

@@ -17,13 +17,13 @@ from typing import Any
 
 from operators.drift.detectors.alarm import Alarm, finite
 
-ALLOWANCE = 0.5  # Standard deviations: shifts of half of that and less do not count.
+ALLOWANCE = 0.5  # Standard deviations: shifts of half of this or less do not count.
 THRESHOLD = 15.0  # Standard deviations times values.
 SAMPLES_MIN = 30
 
 
 class PageHinkleyDetector:
-    """The state of one series: feed it with `update`, save it as it is (`operators/saved_names.py`).
+    """The state of one series: feed it by `update`, save it as it is (`operators/saved_names.py`).
 
     `alpha` 1 forgets nothing. ValueError: allowance or threshold is not above 0, or alpha is not within 0 .. 1.
     """
@@ -43,7 +43,7 @@ class PageHinkleyDetector:
         self._threshold = threshold
 
     def update(self, x: float) -> Alarm | None:
-        """Take the next value, and say if the mean moved; the score is the larger of the two sums.
+        """Take the next value; return an alarm if the mean moved, whose score is the larger of the two sums.
 
         ValueError: x is not finite.
 

@@ -1,7 +1,7 @@
 """Pane means in standard deviations, so that one setting of a detector serves every ratio and every measure.
 
-The deviation is that of sums over time: neighbouring panes resemble each other, and sums of such values wander
-sqrt((1 + r) / (1 - r)) times as far as sums of independent ones with r the correlation of neighbours (of a first-order
+The deviation is that of sums over time: neighbouring panes resemble each other, and with r the correlation of
+neighbours, sums of such values wander sqrt((1 + r) / (1 - r)) times as far as sums of independent ones (first-order
 autoregression: G. Box, G. Jenkins (1970), "Time Series Analysis", chapter 3). Without this factor Page-Hinkley
 alarms four times on the real series `bank` (r = 0.86), in which five annotators see no change; with it never.
 """
@@ -15,13 +15,13 @@ import numpy as np
 from operators.drift.detectors.alarm import finite
 from operators.stats.magnitude import scaled, unscaled
 
-CLIP = 4.0  # One pane, however far off, is no change: it takes several.
-LEARNED_FROM = 60  # Panes. Better a whole day, where the day has a shape.
+CLIP = 4.0  # One pane, however far off, is not a change: it takes several.
+LEARNED_FROM = 60  # Panes. A whole day is better, where the day has a shape.
 CORRELATION_MAX = 0.95
-# Deviations that a value is off at most, for all that adds up or squares them: far above any that means something.
+# A value is off by at most this many deviations where they are summed or squared: far above any that is meaningful.
 Z_MAX = 1e30
 SQUARED_MAX = 1e140  # Sums of squares of larger numbers may be beyond the largest float.
-SD_SHARE_MIN = 1e-9  # Of the mean: a series that was constant has this deviation, so any lasting change is found.
+SD_SHARE_MIN = 1e-9  # Share of the mean: the deviation of a constant series, so that any lasting change is found.
 
 
 class Scale(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,11 +31,11 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
     sd: float
 
     def standardise(self, x: float) -> float:
-        """Return (x - mean) / sd of a finite x, at most CLIP to either side."""
+        """Return (x - mean) / sd for a finite x, at most CLIP to either side."""
         return min(max(self.off(x), -CLIP), CLIP)
 
     def off(self, x: float) -> float:
-        """Return (x - mean) / sd of a finite x, at most Z_MAX to either side, however large the three are.
+        """Return (x - mean) / sd for a finite x, at most Z_MAX to either side, however large the three are.
 
         >>> Scale(mean=-1.7e308, sd=1.7e308).off(1.7e308), Scale(mean=0.0, sd=1e-9).off(-1.7e308)
         (2.0, -1e+30)
@@ -47,9 +47,9 @@ class Scale(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def learn(values: Sequence[float], sd_min: float = 0.0) -> Scale:
-    """Return the scale of a series from its values in the order of time.
+    """Return the scale of a series from its values in order of time.
 
-    `sd_min`: what chance alone gives, for instance `ratio_sd`. ValueError: fewer than two values, or not finite.
+    `sd_min`: the deviation by chance alone, such as `ratio_sd`. ValueError: fewer than two values, or not finite.
 
     >>> learn([1.0, 2.0, 1.0, 2.0])
     Scale(mean=1.5, sd=0.5773502691896257)
@@ -70,7 +70,7 @@ def learn(values: Sequence[float], sd_min: float = 0.0) -> Scale:
 def ratio_sd(bad: int, n: int, pane_n: float) -> float:
     """Return the deviation of the bad ratio of panes with `pane_n` events, from `bad` of `n` so far.
 
-    Half an event is added to both sides, so that a series without a failure so far has a deviation too.
+    Half an event is added to good and to bad, so that a series without a failure so far has a deviation too.
 
     >>> round(ratio_sd(0, 999, 100), 5)
     0.00224
@@ -95,7 +95,7 @@ class Standardiser(msgspec.Struct, kw_only=True):
     scale: Scale | None = None
 
     def update(self, x: float) -> list[float]:
-        """Take the next value; return what is standardised by now, in order. ValueError: x is not finite."""
+        """Take the next value; return those that can be standardised now, in order. ValueError: x is not finite."""
         self.values.append(finite(x))
         if self.scale is None:
             if len(self.values) < self.learned_from:

@@ -1,11 +1,11 @@
 """How far the level of a series wanders by itself, from hour to hour and over parts of days.
 
-A detector adds up what it sees, so what counts is how far sums stray, and neighbouring panes say too little of that:
-levels that wander over hours look constant from one pane to the next. So means of blocks of some hours are compared
-with those of the next block: half of the mean of squared differences, times the hours of a block, is the variance that
-an hour would have if hours were independent (J. von Neumann (1941), Ann. Math. Stat. 12, p. 367; of the lengths the
-largest counts, as with batch means). A level that moved once is one large difference: the largest is left out, and the
-few beside it that are far off all others count for little (`outages.py`), so a change does not hide the next one.
+A detector adds up values, so what matters is how far sums stray, and neighbouring panes say too little about that:
+levels that wander over hours look constant from one pane to the next. So the mean of each block of some hours is
+compared with the next block's: half of the mean squared difference, times the hours of a block, is the variance that an
+hour would have if hours were independent (J. von Neumann (1941), Ann. Math. Stat. 12, p. 367; the largest over the
+lengths counts, as with batch means). A level that moved once is one large difference: the largest is left out, and the
+few others that are far off the rest count for little (`outages.py`), so a change does not hide the next one.
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ BLOCKS_MIN = 4
 
 
 def wander(hours: Floats, lengths: Sequence[int]) -> float:
-    """Return the variance of an hour's mean, by those of hours that followed each other, NaN where there was none.
+    """Return the variance of an hour's mean from the means of consecutive `hours`, NaN where an hour has none.
 
     0 where there are fewer than BLOCKS_MIN blocks of each length.
 
@@ -36,7 +36,7 @@ def wander(hours: Floats, lengths: Sequence[int]) -> float:
 
 
 def _of_blocks(hours: Floats, known: NDArray[np.bool_], length: int) -> float:
-    """Return that variance by blocks of so many hours, 0 where too few are known; the last ends with the last hour."""
+    """Return that variance from blocks of `length` hours, 0 where too few are known; the last one ends the hours."""
     blocks = len(hours) // length
     if blocks < BLOCKS_MIN:
         return 0.0
@@ -48,7 +48,7 @@ def _of_blocks(hours: Floats, known: NDArray[np.bool_], length: int) -> float:
 
 
 def _means(hours: Floats, known: NDArray[np.bool_], length: int, blocks: int) -> Floats:
-    """Return the means of the last so many blocks of which half of the hours or more are known."""
+    """Return the means of those of the last `blocks` blocks of which at least half of the hours are known."""
     if length == 1:
         return hours[known]
     first = len(hours) - blocks * length
