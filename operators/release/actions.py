@@ -1,4 +1,4 @@
-"""From verdicts that stand to what is done about a version that serves: withdrawn, throttled, held, promoted."""
+"""From verdicts that stand to what is done about a version that serves: withdraw, throttle, hold, promote."""
 
 from collections.abc import Sequence
 
@@ -68,9 +68,9 @@ def verdicts_in_force(model: Model, at: PaneContext, release: ReleaseState, rule
 
 
 def _find(model: Model, at: PaneContext, finding: CanaryFinding) -> list[ControlEvent]:
-    """Act on what a canary rule says: `action` for all traffic, `slice_action` for slices; the stronger of the two."""
+    """Act on a finding of a canary rule: `action` for all traffic, `slice_action` for slices, the stronger of both."""
     release, rule = model.releases[finding.candidate], finding.rule
-    # Where nothing is left that is believed `_do` holds.
+    # Where no slice is left whose judges are believed, `_do` holds.
     bad = believed(model, at, release, finding.bad)
     whole = believed(model, at, release, finding.whole) if bad else finding.whole
     bad = bad or finding.bad
@@ -118,7 +118,7 @@ def _restrain(
 ) -> list[ControlEvent]:
     """Hold or throttle a candidate."""
     if action == "hold" and not release.baseline:
-        return []  # Nothing is to be promoted.
+        return []  # Nothing would be promoted.
     if action == "throttle" and not others_serve(model, at, release.candidate):
         why = f"{rule.name} is BAD, but it cannot be throttled: no other version serves"
         return hold(model, at, release, rule, "unpinnable", why, slices)
@@ -130,7 +130,7 @@ def _end_throttles(model: Model, at: PaneContext, release: ReleaseState) -> list
     """Return the events that end the throttling of a candidate by rules that are no longer BAD on it."""
     state = release.state
     if not isinstance(state, Actionable):
-        return []  # The event that was written instead ends it.
+        return []  # The event that was written instead ends the throttling.
     ended = [rule for rule, how in state.held.items() if how == "throttle" and state.holds.get(rule) != "throttle"]
     state.throttled = "throttle" in state.holds.values()
     if state.throttled:

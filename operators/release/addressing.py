@@ -21,7 +21,7 @@ def silenced(
 ) -> tuple[list[Silence], Addressed]:
     """Return the silences for all models that are in force after these commands, and by model the commands for it.
 
-    A silence of all models is answered under the name "", and so is an end of a silence where there is none.
+    A silence of all models is answered under the model name "", and so is the end of a silence where there is none.
     """
     silences, by_model = [each for each in silences if ms_of(each.until) > now], Addressed()
     for each in due:
@@ -41,7 +41,7 @@ def silenced(
 def with_new(
     models: dict[str, Model], silences: Sequence[Silence], rows: Collection[str], by_model: Addressed, now: int
 ) -> tuple[dict[str, Model], Addressed]:
-    """Return the models, with those that begin to exist, and the commands for each, without those for unknown ones."""
+    """Return the models, with those that now begin, and the commands for each, without those for unknown models."""
     new = {*rows, *by_model} - models.keys()
     if len(models) >= MODELS_MAX:  # Commands may name models that never existed.
         new &= set(rows)
@@ -50,5 +50,5 @@ def with_new(
         models[name] = new_model(name)
         for silence in silences:
             models[name].alerts.mute(silence, now)
-    # In an order that does not depend on which partition was read first.
+    # The order does not depend on which partition was read first.
     return (dict(sorted(models.items())) if new else models), by_model

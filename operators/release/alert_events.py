@@ -16,14 +16,14 @@ from operators.window.series_index import ALL_VERSIONS
 from operators.wire.control import Affected, ControlEvent
 from operators.wire.mirrored import is_mirrored
 
-RESTS_MS = 900_000  # A version without requests for so long no longer serves, as far as alerts go.
+RESTS_MS = 900_000  # A version without requests for this long no longer serves, as far as alerts go.
 
 
 def tell(model: Model, at: PaneContext, key: Key, verdicts: Sequence[Verdict]) -> list[ControlEvent]:
     """Return the alert for the changed verdicts of one rule and version: one event, however many slices."""
     name, version = key
     if model.phase_of(version) in ("rolled_back", "verifying", "recovered"):
-        return []  # People have been told.
+        return []  # The rollback has told people.
     expected = version == ALL_VERSIONS or _expected(model, version)
     heard = [verdict for verdict in verdicts if expected or verdict.word != "STALE"]
     rule = next(rule for rule in at.policy.rules if rule.name == name)
@@ -42,7 +42,7 @@ def tell_unheard(model: Model, at: PaneContext) -> list[ControlEvent]:
 
 
 def resolve_replaced(model: Model, at: PaneContext, written: Sequence[ControlEvent]) -> list[ControlEvent]:
-    """Resolve alerts on versions whose traffic has moved away, of rules that are gone, or about other things."""
+    """Resolve alerts on versions whose traffic has moved away, by rules that are gone, or about nothing any more."""
     gone = {event.version for event in written if event.type == "rollback_applied"}
     rules = {rule.name for rule in at.policy.rules}
     events = []
@@ -62,10 +62,10 @@ def resolve_replaced(model: Model, at: PaneContext, written: Sequence[ControlEve
 
 
 def resolve_resting(model: Model, at: PaneContext) -> list[ControlEvent]:
-    """Resolve alerts on versions without requests for a while in which others had some.
+    """Resolve alerts on versions that had no requests for a while in which others had some.
 
-    Their verdicts stand, and fire again once they serve (`woken`). What is missing where it ought to be (STALE) is not
-    over because it is missing.
+    Their verdicts stand, and fire again once the versions serve (`woken`). An alert that data is missing (STALE) is
+    not over because data is missing.
     """
     if not any(at.requests.values()):
         return []
@@ -94,7 +94,7 @@ def woken(model: Model, at: PaneContext, verdicts: Sequence[Verdict]) -> list[Ve
 
 
 def resolve_forgotten(model: Model, at: PaneContext, reason: str) -> list[ControlEvent]:
-    """Resolve all alerts on a model that is no longer decided on, giving the reason."""
+    """Resolve all alerts on a model that no policy decides on any more, giving the reason."""
     firing = {key: list(each.slices.values()) for key, each in model.alerts.firing.items()}
     model.alerts.firing.clear()
     over = [_resolve(model, at, key, slices, reason) for key, slices in firing.items()]
@@ -102,7 +102,7 @@ def resolve_forgotten(model: Model, at: PaneContext, reason: str) -> list[Contro
 
 
 def is_input(key: Key) -> bool:
-    """Tell whether an alert is about an input, and not from a rule."""
+    """Tell whether an alert is about an input, not from a rule."""
     return key[0].startswith(f"{INPUT}:")
 
 
@@ -123,7 +123,7 @@ def _fire(model: Model, at: PaneContext, key: Key) -> ControlEvent:
 
 
 def _expected(model: Model, version: str) -> bool:
-    """Whether a version ought to have traffic: one that was replaced is missed by nobody."""
+    """Whether a version ought to have traffic: nobody misses one that was replaced."""
     release = model.releases.get(version)
     if model.alone is not None:
         return version == model.alone

@@ -14,13 +14,13 @@ from operators.wire.events import ms_of
 Key = tuple[str, str]  # Rule and version.
 ALPHA = 0.01  # Of the bound by which slices are compared.
 SEVERITIES: tuple[Severity, ...] = ("info", "ticket", "page")
-EVENTS_MAX = 100  # Events of one alert that somebody may say they look after: the newest.
+EVENTS_MAX = 100  # Events of one alert that may be acknowledged: the newest.
 
 
 class Firing(msgspec.Struct, kw_only=True):
-    """An alert that fires: what it is about by place, how severe each is, and the event that said so last.
+    """An alert that fires: what it is about, by place, each with its severity, and the last event about it.
 
-    `new` are the places that nobody has been told of yet, `earlier` the events before the last.
+    `new` are the places that no event has reported yet, `earlier` the events before the last.
     """
 
     slices: dict[str, Affected] = {}
@@ -32,17 +32,17 @@ class Firing(msgspec.Struct, kw_only=True):
 
     @property
     def severity(self) -> Severity:
-        """The severest of any slice."""
+        """The highest severity of any slice."""
         return max(self.severities.values(), key=SEVERITIES.index, default="info")
 
     @property
     def is_over(self) -> bool:
-        """Whether its rule no longer looks at anything that it is about (`narrowed.py`)."""
+        """Whether its rule no longer looks at anything that the alert is about (`narrowed.py`)."""
         return not self.severities
 
     @property
     def slices_ordered(self) -> tuple[Affected, ...]:
-        """What it is about, in the order of its event: the new first, then the rest, each the worst first."""
+        """The slices in the order of the event: the new ones first, then the rest, each the worst first."""
         heard = self.slices.keys() - set(self.new)
         new = [each for place, each in self.slices.items() if place not in heard]
         return worst_first(new) + worst_first([each for place, each in self.slices.items() if place in heard])
@@ -63,9 +63,9 @@ class Muted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alerts(msgspec.Struct, kw_only=True):
-    """What fires, by rule and version; `muted` are the silences that have been asked for.
+    """The alerts that fire, by rule and version; `muted` are the silences in force.
 
-    `rested` were resolved because their version had no traffic, and fire again once it has.
+    `rested` were resolved because their version had no traffic, and fire again once it has some.
     """
 
     firing: dict[Key, Firing] = {}
@@ -75,14 +75,14 @@ class Alerts(msgspec.Struct, kw_only=True):
     def take(self, key: Key, verdicts: Sequence[Verdict], severity: Severity) -> tuple[State, list[Affected]] | None:
         """Take the changed verdicts of one rule and version; return the state and slices of the event, if any.
 
-        BAD and STALE fire, and fire again when another slice, SLI or finding joins or it becomes more severe; OK
-        resolves once none is left. INSUFFICIENT says nothing: missing data is never good news. `severity` is the
+        BAD and STALE fire, and fire again when another slice, SLI or finding joins or the severity rises; OK resolves
+        the alert once nothing is left. INSUFFICIENT changes nothing: missing data is never good news. `severity` is the
         rule's.
         """
         firing, fires = self.firing.get(key) or Firing(), any(each.word in ("BAD", "STALE") for each in verdicts)
         if fires and firing.is_over:
             firing.slices, firing.new = {}, ()
-        known: dict[str, list[str]] = {}  # Of a release that is bad everywhere there are thousands.
+        known: dict[str, list[str]] = {}  # A release that is bad everywhere has thousands.
         for where, each in firing.slices.items():
             known.setdefault(place(each), []).append(where)
         over, new = [], dict.fromkeys(firing.new)
@@ -108,13 +108,13 @@ class Alerts(msgspec.Struct, kw_only=True):
         return None
 
     def mute(self, silence: Silence, ts: int) -> None:
-        """Mute from `ts` [Unix ms] on, in place of an earlier silence of the same model and rule."""
+        """Mute from `ts` [Unix ms] on, replacing an earlier silence of the same model and rule."""
         self.unmute(silence, ts)
         if ms_of(silence.until) > ts:
             self.muted.append(Muted(rule=silence.rule, until=ms_of(silence.until), every=not silence.model))
 
     def unmute(self, what: Silence | Unsilence, ts: int) -> bool:
-        """End the silence of this model and rule, and tell whether there was one; forget those that are over."""
+        """End the silence of this model and rule, and tell whether there was one; forget silences that are over."""
         ended = what.rule, not what.model
         lasting = [muted for muted in self.muted if muted.until > ts]
         self.muted = [muted for muted in lasting if (muted.rule, muted.every) != ended]
@@ -124,7 +124,7 @@ class Alerts(msgspec.Struct, kw_only=True):
         return any(muted.until > ts and muted.rule in (None, rule) for muted in self.muted)
 
     def unheard(self, ts: int) -> list[Key]:
-        """Return the alerts that fire, and were written only while they were muted."""
+        """Return the alerts that fire, but were written only while they were muted."""
         return [key for key, firing in self.firing.items() if firing.silenced and not self.is_muted(key[0], ts)]
 
     def acknowledged(self, ack: Ack) -> tuple[Key, Firing] | None:
@@ -135,13 +135,13 @@ class Alerts(msgspec.Struct, kw_only=True):
 
 
 def compared_of(affected: Affected) -> str | None:
-    """Return what a rule judged of a slice where it may judge several: an SLI, or a measure of a canary."""
+    """Return what a rule judged on a slice, where it may judge several things: an SLI, or a measure of a canary."""
     evidence = affected.evidence
     return evidence.sli or (evidence.measure if evidence.candidate is not None else None)
 
 
 def place(affected: Affected) -> str:
-    """Return what tells the verdicts of one rule and version apart: a rule may judge several SLIs of a slice."""
+    """Return what distinguishes the verdicts of one rule and version: a rule may judge several SLIs of a slice."""
     compared = compared_of(affected)
     return affected.slice if compared is None else f"{affected.slice} {compared}"
 
@@ -151,7 +151,7 @@ def place_of(verdict: Verdict) -> str:
 
 
 def affected(verdicts: Iterable[Verdict]) -> list[Affected]:
-    """Return verdicts as what a control event lists."""
+    """Return verdicts as a control event lists them."""
     return [Affected(slice=each.series.text, verdict=each.word, evidence=each.evidence) for each in verdicts]
 
 
@@ -167,14 +167,14 @@ def worst_first(slices: Sequence[Affected]) -> tuple[Affected, ...]:
 
 
 def _drifts(affected: Affected) -> bool:
-    """Tell whether a monitor found it: all traffic then shows what one of its slices has."""
+    """Tell whether a monitor found it: what one slice has then shows in all traffic, too."""
     return affected.evidence.measure is not None and affected.evidence.watermark is not None
 
 
 def _harm(evidence: Evidence) -> tuple[float, float]:
-    """Return the harm proven and shown, the worst the smallest."""
+    """Return the harm proven and the harm shown; the worst sorts first."""
     if evidence.candidate is not None:
-        # Bounds lie on a grid: among equal ones the better proven harm counts as the worse.
+        # Bounds lie on a grid, so among equal bounds the better proven harm counts as the worse.
         return -(evidence.lower or 0.0), -(evidence.log_e or 0.0)
     if evidence.good is not None and evidence.bad is not None:
         n = evidence.good + evidence.bad

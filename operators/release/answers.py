@@ -1,6 +1,6 @@
 """Answers to commands that change nothing, or name something unknown: silence would look like success.
 
-And to a silence, as whoever it keeps from hearing of harm should know of it.
+A silence is answered, too, so that everybody it keeps from hearing of harm can know about it.
 """
 
 from collections.abc import Collection
@@ -13,7 +13,7 @@ from operators.wire.commands import Ack, Silence, Unsilence
 from operators.wire.control import ControlEvent
 from operators.wire.events import ms_of
 
-OWN = tuple(f"{name}:" for name in ("commands", "limits", INPUT))  # Alerts of no rule.
+OWN = tuple(f"{name}:" for name in ("commands", "limits", INPUT))  # Alerts that come from no rule.
 
 
 def answer(model: Model, at: PaneContext, kind: str, version: str, reason: str) -> ControlEvent:
@@ -30,19 +30,19 @@ def known_by(model: Model, ack: Ack) -> Key | None:
 
 
 def remember(events: tuple[str, ...], event: str) -> tuple[str, ...]:
-    """Return the events of an incident that somebody may name, the newest, with one more."""
+    """Return the events of an incident that may be acknowledged, the newest, with one more."""
     return (*events, event)[-EVENTS_MAX:]
 
 
 def is_rule(name: str | None, rules: Collection[str]) -> bool:
-    """Tell whether something is called so that alerts may be of; None is all of them."""
+    """Tell whether alerts may have this rule name; None stands for all of them."""
     return name is None or name in RESERVED or name in rules or name.startswith(OWN)
 
 
 def silence_begun(model: Model, at: PaneContext, silence: Silence, by: str) -> list[ControlEvent]:
-    """Tell what is muted, or that the policy has no such rule, or that nobody has heard of the model; muted it is.
+    """Return an event on what is muted; or, though it is muted, that the rule or the model is unknown.
 
-    Where all models are meant that is said once, in the name of none (`waiting_commands.py`).
+    For a silence of all models there is one event, under the model name "" (`waiting_commands.py`).
     """
     if silence.model != model.writer.model:
         return []
@@ -59,7 +59,7 @@ def silence_begun(model: Model, at: PaneContext, silence: Silence, by: str) -> l
 def silence_ended(
     model: Model, at: PaneContext, unsilence: Unsilence, by: str, *, there_was: bool
 ) -> list[ControlEvent]:
-    """Tell that a silence is ended, or that there was none."""
+    """Return an event that a silence has ended, or that there was none."""
     if unsilence.model != model.writer.model:
         return []
     if there_was:

@@ -1,7 +1,7 @@
-"""Which partitions are behind and not waited for: those that are, while a partition of events is near the clock.
+"""Which partitions are behind and not waited for: those behind while another partition of events is near the clock.
 
-Where all are behind, all are waited for: nothing is lost, decisions only come as much later, and people are not called.
-A past that is put into a topic again would call them each time; `rollguard_behind_seconds` shows it all the same.
+If all are behind, all are waited for: nothing is lost, decisions only come later, and people are not called. Putting
+a past into a topic again would call them each time; `rollguard_behind_seconds` shows the delay all the same.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,9 +15,9 @@ WAITED_FOR = "all partitions of events are behind now, so it is waited for"
 
 
 def left_behind(model: Model, notices: Sequence[Notice]) -> list[Notice]:
-    """Take what is new of partitions; return what people should hear: who is not waited for, and who is again."""
+    """Take the news of partitions; return what to report: those no longer waited for, and those waited for again."""
     before = _left(model.behind)
-    model.behind = model.behind | {notice.source: notice for notice in notices}  # In their order: the last word counts.
+    model.behind = model.behind | {notice.source: notice for notice in notices}  # The last notice of each counts.
     after = _left(model.behind)
     over = [_over(model.behind[source]) for source in before if source not in after]
     return over + [notice for source, notice in after.items() if notice != before.get(source)]

@@ -1,4 +1,4 @@
-"""Versions that people take out, and pins that they set and lift: what rules do, by command."""
+"""Versions that people take out, and pins that they set and lift: by command what rules otherwise do."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ ByHand = Kill | Rollback | Pin | Unpin
 
 
 def do_by_hand(model: Model, at: PaneContext, command: ByHand) -> ControlEvent:
-    """Do what a command asks for, or say why not."""
+    """Carry out a command, or say why not."""
     if isinstance(command, Pin):
         return _pin(model, at, command)
     if isinstance(command, Unpin):
@@ -30,14 +30,14 @@ def do_by_hand(model: Model, at: PaneContext, command: ByHand) -> ControlEvent:
 
 
 def by(command: Command) -> str:
-    """Return which command, and whose, as words of a reason."""
+    """Return the command and its author, as words of a reason."""
     return f"command {command.id}" + (f" by {command.by}" if command.by else "")
 
 
 def _take_out(model: Model, at: PaneContext, command: Kill | Rollback) -> ControlEvent:
-    """Withdraw a version, also one that an override lets run, or one that was withdrawn for another reason.
+    """Withdraw a version, even one that an override lets run, or that was withdrawn for another reason.
 
-    Whether that helped is decided by two things: its traffic goes away, and no rule is BAD on what serves then.
+    Whether it helped depends on two things: the version's traffic goes away, and no rule is BAD on what serves then.
     """
     version, refuge, reason = command.version, None, by(command)
     release = model.releases.get(version) or unreleased(version, at.pane)
@@ -53,12 +53,12 @@ def _take_out(model: Model, at: PaneContext, command: Kill | Rollback) -> Contro
     cause = Cause(rule=rule, runbook=RUNBOOK, slices=(), evidence=Evidence(), by_hand=True)
     kind, lifts = take_out(model, at, release, cause, refuge)
     alone = model.writer.pin is None and not others_serve(model, at, version)
-    # A name that was mistyped takes nothing out; a refuge may be rules that only the gateway knows.
+    # A mistyped name takes nothing out; a refuge may be rules that only the gateway knows.
     unseen = [name for name in (version, refuge) if name is not None and name not in model.served]
     reason = "; ".join([*_not_served(model, unseen), *["no other version serves"] * alone, reason])
     severity: Severity = "ticket" if _mistyped(model, at, unseen) else "info"
     if alone and share_of(model, at, version):
-        severity = "page"  # Nobody is served any more, and no rule tells of it: there are no requests to judge.
+        severity = "page"  # Nobody is served any more, and no rule can show it: there are no requests to judge.
     event = model.say(kind, at, version, rule, severity, release, reason=reason, runbook=RUNBOOK, lifts=lifts)
     if version in unseen:
         shelve(model, release, at.ts)
@@ -66,13 +66,13 @@ def _take_out(model: Model, at: PaneContext, command: Kill | Rollback) -> Contro
 
 
 def _not_served(model: Model, names: Sequence[str]) -> list[str]:
-    """Return as words of a reason that these names have not served, nor anything where the model is mistyped itself."""
+    """Return, as words of a reason, that these names have not served, or that the model itself has not."""
     never = [f"{name} has not served" for name in names]
     return [*never, f"nobody has heard of {model.writer.model}"] if never and not model.served else never
 
 
 def _mistyped(model: Model, at: PaneContext, unseen: Sequence[str]) -> bool:
-    """Tell whether one of these names, which have not served, is none that the policy has traffic go to."""
+    """Tell whether one of these names, which have not served, is no refuge that the policy names either."""
     named = {fallback_of(rule, at.policy.releases, model.writer.model) for rule in (None, *at.policy.rules)}
     return not named.issuperset(unseen)
 
@@ -91,9 +91,9 @@ def _pin(model: Model, at: PaneContext, command: Pin) -> ControlEvent:
 
 
 def _unpin(model: Model, at: PaneContext, command: Unpin) -> ControlEvent:
-    """Let traffic go to all versions but the withdrawn, by the gateways' own weights.
+    """Let traffic go to all versions that are not withdrawn, by the gateways' own weights.
 
-    Also of what a worker said that this one has never heard of: gateways still hold it.
+    This also lifts a pin from another worker, of which this one knows nothing: gateways still hold it.
     """
     pin = model.writer.pin
     reason = f"there is no pin to lift here; {by(command)}" if pin is None else lift(model, by(command))

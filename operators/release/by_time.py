@@ -1,8 +1,8 @@
-"""What time alone brings to a model of which nothing comes in: the pane is known beforehand, so none between is needed.
+"""What time alone does to a model without new items: its pane is known beforehand, so no pane before it is needed.
 
-A release is forgotten `known` after its candidate served last; a verdict from before a release began counts against it
-once it has outlasted its window; what waits for the end of a cool-down is done then. Without these panes it would
-happen with the next item of any model of the shard, and so depend on which models share one.
+A release is forgotten `known` after its candidate last served; a verdict from before a release began counts against it
+once it has outlasted its window; what waits for the end of a cool-down is done then. Without these panes all this would
+happen with the next item of any model of the shard, and so depend on which models share a shard.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,7 +16,7 @@ from operators.window.watermark import END
 
 
 def next_by_time(models: Iterable[Model], policy: Policy, after: int) -> int:
-    """Return the first pane after this one with which time alone may bring something; `END` if there is none."""
+    """Return the first pane after this one in which time alone may change something; `END` if there is none."""
     return min((pane for model in models for pane in _panes(model, policy) if pane > after), default=END)
 
 
@@ -42,5 +42,5 @@ def _outlasting(model: Model, policy: Policy, release: ReleaseState) -> Iterator
 
 
 def outlasts_ms(verdict: Verdict, lasting_ms: int) -> int:
-    """Return how long after a release began an earlier verdict says something of it: its window, and a little more."""
+    """Return how long after a release began an earlier verdict starts to count: its window, and a little more."""
     return (verdict.evidence.window_ms or 0) + lasting_ms

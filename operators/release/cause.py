@@ -1,4 +1,4 @@
-"""Why a version was withdrawn, and what users have to get to be well again."""
+"""Why a version was withdrawn, and the level at which users are well again."""
 
 import msgspec
 
@@ -6,10 +6,10 @@ from operators.wire.control import Affected, Evidence
 
 
 class Level(msgspec.Struct, frozen=True, kw_only=True):
-    """The ratio of bad events, of the SLI with number `sli`, that what serves now has to come below.
+    """The ratio of bad events, of the SLI with number `sli`, that what serves now has to fall below.
 
-    Or, where that is None, of the values of the measure with number `measure`, of which those in histogram buckets
-    above `code` are bad. `bad_max` is that ratio, `bad_well` one that is well: 0 < `bad_well` < `bad_max` < 1.
+    Where `sli` is None, it is the ratio of bad values of the measure with number `measure`: those in histogram buckets
+    above `code`. `bad_max` is that ratio, `bad_well` one that is well: 0 < `bad_well` < `bad_max` < 1.
     """
 
     sli: int | None = None
@@ -22,8 +22,8 @@ class Level(msgspec.Struct, frozen=True, kw_only=True):
 class Cause(msgspec.Struct, frozen=True, kw_only=True):
     """Why a version was withdrawn: the rule and what it found, worst first.
 
-    `level` is None where the rule counts no bad events, or counted too few. `by_hand`: it was a command, and `rule` is
-    what that is called.
+    `level` is None where the rule counts no bad events, or counted too few. `by_hand`: it was a command, named in
+    `rule`.
     """
 
     rule: str

@@ -13,7 +13,7 @@ from operators.wire.commands import Command, Release
 from operators.wire.control import ControlEvent, Refusal
 from operators.wire.events import ms_of
 
-# By which rule a model says that it does not do what a command asks for.
+# The rules of events by which a model refuses a command.
 REFUSALS = ("commands:withdrawn", "commands:withdrawn_baseline", "commands:bad_ring", "commands:no_silence")
 WHERE = ("model", "at", "obeyed", "type", "by", "id", "fields", "accepted", "reason")
 NOT_SHOWN = ("type", "id", "ts", "by", "model", "signature")
@@ -22,8 +22,8 @@ NOT_SHOWN = ("type", "id", "ts", "by", "model", "signature")
 def command_rows(due: Sequence[Due], events: Sequence[ControlEvent], end_ms: int) -> Rows:
     """Return a row for each command and refusal of a pane that ends at `end_ms`.
 
-    `events` are those of the pane. A command for all models is obeyed by every shard in its turn, so nothing
-    says when.
+    `events` are those of the pane. A command for all models is obeyed by every shard in its turn, so it has no one time
+    of effect.
     """
     refused = [event for event in events if event.rule in REFUSALS]
     rows = list(_rows(due, refused, _dropped(due, [event for event in events if event.rule == TOO_MANY]), end_ms))
@@ -32,10 +32,10 @@ def command_rows(due: Sequence[Due], events: Sequence[ControlEvent], end_ms: int
 
 
 def _dropped(due: Sequence[Due], floods: Sequence[ControlEvent]) -> dict[int, str]:
-    """Return by the identity of commands to one model why they were dropped: more came of their kind than is obeyed."""
+    """Return, by `id()` of the commands to one model, why they were dropped: too many of their kind came."""
     found: dict[int, str] = {}
     for event in floods:
-        # What is said to all models is said to each of them.
+        # A command to all models goes to each of them.
         addressed = [each for each in due if getattr(each, "model", None) in (None, "", event.model)]
         found |= {id(each): event.reason for each in parted(addressed)[1] if getattr(each, "model", None)}
     return found
@@ -65,7 +65,7 @@ def _rows(
 
 
 def _is_about(event: ControlEvent, command: Command) -> bool:
-    """Tell whether it says that this very command is not obeyed."""
+    """Tell whether an event says that this very command is not obeyed."""
     if event.model != (getattr(command, "model", None) or ""):
         return False
     if event.rule == "commands:withdrawn_baseline":

@@ -87,10 +87,10 @@ def _refused(model: Model, at: PaneContext, refusals: Sequence[Refusal]) -> Cont
     count = sum(refusal.count for refusal in refusals)
     many = "a command was" if count == 1 else f"{count} commands were"
     unclaimed = first.reason == UNCLAIMED
-    # Of several models that nobody takes one may be known from before, and another mistyped.
+    # Of several models that no policy takes, one may be known from before, and another mistyped.
     details = [*dict.fromkeys(refusal.detail for refusal in refusals)][: DETAILS_MAX if unclaimed else 1]
     where = f"{first.source} at {first.position}, item {first.item}"
     reason = f"{many} refused ({first.reason}): {'; '.join(details)}; {where}"
-    # It may be another worker's to obey; and a silence that is over has done no harm.
+    # The command may be for another worker; and a silence that is over does no harm.
     severity: Severity = "info" if first.reason in (UNCLAIMED, OVER) else "ticket"
     return model.say("alert", at, "", f"commands:{first.reason}", severity, None, reason=reason)

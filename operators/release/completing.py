@@ -1,6 +1,6 @@
-"""Control events made complete: all that is known beside the proof, the runbook to open, and one sentence that says it.
+"""Control events made complete: what is known besides the proof, the runbook to open, and one sentence for all of it.
 
-A function of the model's state and the pane, as all control events are.
+Like every control event they depend only on the model's state and the pane.
 """
 
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ from operators.wire.control import ControlEvent
 from operators.wire.event_kinds.registry import EVENT_KINDS
 from operators.wire.fitting import fitted
 
-# Pages of alerts, by the first word of what stands where rules are named.
+# Runbook pages of alerts, by the first word of their `rule`.
 ALERT_PAGES = {
     "commands": "commands.md",
     "release": "overrides.md",
@@ -31,7 +31,7 @@ ALERT_PAGES = {
 def completed(
     model: Model, at: PaneContext, events: Sequence[ControlEvent], findings: Sequence[CanaryFinding] = ()
 ) -> list[ControlEvent]:
-    """Return events with all that is known; `findings` are what canary rules find at the pane."""
+    """Return events with all that is known; `findings` are those of canary rules at the pane."""
     out = []
     for event in events:
         known = msgspec.structs.replace(event, runbook=_runbook(event, at), **_known(model, at, event, findings))
@@ -42,7 +42,7 @@ def completed(
 def _known(
     model: Model, at: PaneContext, event: ControlEvent, findings: Sequence[CanaryFinding]
 ) -> Mapping[str, object]:
-    """Return what an event of harm shows beside its proof; nothing of what is over, or said of no rule."""
+    """Return what an event of harm shows besides its proof; nothing if the harm is over, or no rule found it."""
     release = model.releases.get(event.version)
     rules = {rule.name for rule in at.policy.rules}
     if not EVENT_KINDS[event.type].harm or event.state == "resolved" or event.rule not in rules:
@@ -64,19 +64,19 @@ def _known(
 
 
 def _counts_errors(at: PaneContext, event: ControlEvent) -> bool:
-    """Tell whether an event is about requests that failed, and not about what they answered."""
+    """Tell whether an event is about requests that failed, not about the content of answers."""
     others = {sli.name for sli in at.policy.slis if not sli.counts_errors}
     return event.evidence.sli not in others and event.evidence.measure is None
 
 
 def _runbook(event: ControlEvent, at: PaneContext) -> str:
-    """Return the page of an event, under the policy's `runbook_base` unless a rule names one of its own."""
+    """Return the runbook page of an event, under the policy's `runbook_base` unless a rule names a page of its own."""
     named = {rule.name: rule.runbook for rule in at.policy.rules}
     page = EVENT_KINDS[event.type].page or (
         ALERT_PAGES.get(event.rule.partition(":")[0]) if event.rule not in named else None
     )
     if EVENT_KINDS[event.type].page is not None and event.rule.startswith("commands:") and event.runbook:
-        page = None  # Who took a version out by hand has a page of their own.
+        page = None  # Versions taken out by hand have a page of their own.
     path = f"{RUNBOOKS}/{page}" if page is not None else event.runbook or named.get(event.rule, "")
     if not path.startswith(f"{RUNBOOKS}/"):
         return path or f"{at.policy.runbook_base.rstrip('/')}/README.md"

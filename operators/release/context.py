@@ -1,4 +1,4 @@
-"""What else moved when something was found, so that nobody has to look for it at night: mix, traffic, the baseline."""
+"""What else moved when harm was found, so that nobody has to search for it at night: mix, traffic, the baseline."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,14 +8,14 @@ from operators.release.traffic import BUCKETS, RECENT, bad_ratio, bucket_of, has
 from operators.rules.strata import MIX
 from operators.wire.control import ControlEvent
 
-FACTOR_MIN = 2.0  # Traffic that is so many times that of the hour before, or less by so much, has moved ...
-REQUESTS_MIN = 100  # ... where one of both had so many requests.
+FACTOR_MIN = 2.0  # Traffic has moved if it is this many times that of the hour before, or smaller by this factor, ...
+REQUESTS_MIN = 100  # ... and one of the two had this many requests.
 
 
 def moved(
     model: Model, at: PaneContext, event: ControlEvent, release: ReleaseState, findings: Sequence[CanaryFinding]
 ) -> tuple[str, ...]:
-    """Return, each in words, what else moved, and what of the release could not be compared."""
+    """Return, in words, each thing that moved, and what of the release could not be compared."""
     mine = [finding for finding in findings if finding.candidate == release.candidate]
     alone = [words for finding in mine for words in finding.alone]
     parts = [*_mix(event), *_baseline(model, at, event, release), *_traffic(model, at), *alone]
@@ -54,7 +54,7 @@ def _traffic(model: Model, at: PaneContext) -> Iterator[str]:
         return
     recent = sum(n for number, n in buckets if number >= first)
     before = sum(n for _, n in earlier)
-    # The minute that runs is not over, and the first was not whole.
+    # The running minute is not over, and the first one was not whole.
     rates = recent / (RECENT - 0.5), before / max(first - min(number for number, _ in earlier) - 0.5, 1.0)
     if max(recent, before) < REQUESTS_MIN or min(rates) * FACTOR_MIN > max(rates):
         return

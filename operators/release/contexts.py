@@ -1,6 +1,6 @@
-"""What a closed pane shows of one model, made of the counts of a shard: the context of all that is decided of it.
+"""What a closed pane shows about one model, from the counts of a shard: the context of all decisions on the model.
 
-Contexts are made of the models to which something happens; of all others `pane_traffic.py` is enough.
+Contexts are made only for models to which something happens; for all others `pane_traffic.py` is enough.
 """
 
 import re
@@ -20,11 +20,11 @@ from operators.window.series_index import SliceSeries
 from operators.window.sliced_leaves import SlicedLeaves
 from operators.wire.mirrored import is_mirrored
 
-Places = Mapping[tuple[str, str], int]  # By version and slice: its row in the counts.
+Places = Mapping[tuple[str, str], int]  # By version and slice: the row in the counts.
 
 
 class PaneContexts:
-    """One closed pane: what came in for every model, and the context of those that are asked for."""
+    """One closed pane: the traffic of every model, and the contexts of those that are asked for."""
 
     def __init__(
         self, contexts: "Contexts", counts: PaneCounts, traffic: PaneTraffic, current: Current, values: Values
@@ -34,7 +34,7 @@ class PaneContexts:
         self._made: dict[str, PaneContext] = {}
 
     def of(self, model: str) -> PaneContext:
-        """Return the context of a model, the same one whenever it is asked for."""
+        """Return the context of a model: the same object on every call."""
         at = self._made.get(model)
         if at is None:
             at = self._made[model] = self._make(model)
@@ -63,13 +63,13 @@ class PaneContexts:
 
 
 class _ModelCounts:
-    """The counts of SLIs of one model in a closed pane, (S, 3) of a version and slice."""
+    """The counts by SLI of one model in a closed pane, (S, 3) for each version and slice."""
 
     def __init__(self, contexts: "Contexts", counts: PaneCounts, model: str, came: Sequence[VersionTraffic]) -> None:
         self._contexts, self._counts, self._model = contexts, counts, model
         self._whole = {(each.version, ALL_TRAFFIC): each.row for each in came}
 
-    @cached_property  # Only looked up when more than all traffic is asked for.
+    @cached_property  # Only built when more than all traffic is asked for.
     def _places(self) -> Places:
         return self._contexts.places(self._model, self._counts)
 
@@ -95,7 +95,7 @@ class Contexts:
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
         producer = policy.releases.producer
-        # Slices of the dimension alone, none of its crosses.
+        # Slices of the dimension alone, not its crosses.
         self.producer = None if producer is None else re.compile(re.escape(producer) + r"=(?:[^,\\]|\\.)*")
         self.leaves = SlicedLeaves(policy.dimensions)
         self._slots = ModelSlots()
@@ -104,14 +104,14 @@ class Contexts:
     def of(
         self, counts: PaneCounts, names: Sequence[SliceSeries], part: Partial | None, current: Current
     ) -> PaneContexts:
-        """Return those of a pane; `names` are its series by slot."""
+        """Return the contexts of a pane; `names` are its series by slot."""
         self._names = names
         self._slots.follow(names)
         traffic = traffic_of(counts, names, self._slots, part, self.policy)
         return PaneContexts(self, counts, traffic, current, Values(part, self.leaves))
 
     def places(self, model: str, counts: PaneCounts) -> Places:
-        """Return where in the counts of a pane each version and slice of a model is."""
+        """Return the row of each version and slice of a model in the counts of a pane."""
         rows = self._slots.rows_of(model, counts)
         slots = counts.slots[rows].tolist()
         return {self._names[slot][1:3]: row for slot, row in zip(slots, rows.tolist(), strict=True)}

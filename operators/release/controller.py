@@ -1,11 +1,12 @@
 """One model, pane by pane: traffic and commands in, then verdicts in, control events out.
 
-Every model takes the traffic of every pane (`note_pane`); the rest is left out of what is uneventful (`uneventful.py`).
+Every model takes the traffic of every pane (`note_pane`); where the rest would change nothing it is left out
+(`uneventful.py`).
 
 The parts: `commands.py` obeys, `discovery.py` finds releases, `actions.py` does what rules ask for (`rollback.py`,
-`promotion.py`), `verification.py` sees whether it helped, `returning.py` whether what was withdrawn stays away,
-`alert_events.py` tells people, `incidents.py` says what belongs together, `completing.py` adds all that is known
-(`lately.py`, `context.py`) and a sentence. `transitions.py` has every transition.
+`promotion.py`), `verification.py` sees whether a rollback helped, `returning.py` whether withdrawn versions stay away,
+`alert_events.py` writes alerts, `incidents.py` groups events into incidents, `completing.py` adds everything that is
+known (`lately.py`, `context.py`) and a sentence. `transitions.py` has every transition.
 """
 
 from collections.abc import Sequence
@@ -42,14 +43,14 @@ def new_model(name: str) -> Model:
 
 
 def note_pane(model: Model, traffic: PaneTraffic) -> None:
-    """Remember what a pane shows of a model, whatever is under way; the first thing that is done with a pane."""
+    """Remember what a pane shows about a model, whatever is under way; this comes first with every pane."""
     note_traffic(model, traffic)
     note_lately(model, traffic)
     note_doubts(model, traffic)
 
 
 def begin_pane(model: Model, at: PaneContext, due: Sequence[Due], folded: Sequence[Folded] = ()) -> list[ControlEvent]:
-    """Take commands, and what was beyond a limit (`folded`), before rules look at the pane; return events."""
+    """Take commands, and names beyond a limit (`folded`), before rules look at the pane; return events."""
     events = obey(model, at, due) if due else []
     events += await_unseen(model, at, due) if due or model.releases else []
     discover(model, at)
@@ -64,7 +65,7 @@ def begin_pane(model: Model, at: PaneContext, due: Sequence[Due], folded: Sequen
 def end_pane(
     model: Model, at: PaneContext, verdicts: Sequence[Verdict], findings: Sequence[CanaryFinding]
 ) -> list[ControlEvent]:
-    """Take the verdicts that changed with the pane, and what canary rules find; return the control events."""
+    """Take the verdicts that changed with the pane, and the findings of canary rules; return the control events."""
     beyond = [*compare_with_past(model, at), *compare_first_served(model, at)]
     verdicts = [*verdicts, *(each.verdict(model.writer.model, at.pane) for each in beyond if each.new)]
     _remember(model, verdicts)

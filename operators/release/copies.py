@@ -1,7 +1,7 @@
-"""Versions that a release command declared to answer copies of requests: what they do is counted as that of copies.
+"""Versions that a release command declares to answer copies of requests: their events are counted as those of copies.
 
-As if each of their events said so, from the pane on with which the command takes effect, and until they are released
-otherwise. Rows of counts are stored under the name that the events have.
+It is as if each of their events said so, from the pane with which the command takes effect until they are released
+in another way. Rows of counts are stored under the name that the events have.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -19,11 +19,11 @@ from operators.wire.mirrored import mirrored
 
 
 def note_copies(model: Model, declared: Release) -> Release:
-    """Note what a release says of copies; return it about the name that its candidate is counted under."""
+    """Note what a release says about copies; return it with the name that its candidate is counted under."""
     model.mirrors = with_release(model.mirrors, declared)
     known = model.releases.get(declared.candidate)
     if declared.mirrored and not (known is not None and known.withdrawn):
-        # What it did before it was declared made it look like a version that serves.
+        # Events before the declaration made the candidate look like a version that serves.
         if known is not None:
             end(model, declared.candidate)
         model.served.pop(declared.candidate, None)
@@ -37,7 +37,7 @@ def with_release(mirrors: tuple[str, ...], declared: Release) -> tuple[str, ...]
 
 
 def as_copies(part: Partial | None, models: Mapping[str, Model], due: Sequence[Due]) -> Partial | None:
-    """Return a pane in which what the declared versions did stands under the name of their copies."""
+    """Return the pane with the events of the declared versions under the names of their copies."""
     if part is None:
         return None
     here = _mirrors(models_of(part.series), models, due)
@@ -51,7 +51,7 @@ def as_copies(part: Partial | None, models: Mapping[str, Model], due: Sequence[D
 
 
 def _mirrors(names: Iterable[str], models: Mapping[str, Model], due: Sequence[Due]) -> dict[str, tuple[str, ...]]:
-    """Return by model the versions that answer copies, also by what takes effect with this very pane."""
+    """Return, by model, the versions that answer copies, including those declared with this very pane."""
     here = {name: models[name].mirrors for name in names if name in models and models[name].mirrors}
     for each in due:
         if isinstance(each, Release):

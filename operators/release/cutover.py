@@ -1,8 +1,8 @@
-"""A release that replaces its baseline at once: the candidate beside what the baseline had in its last hours.
+"""A release that replaces its baseline at once: the candidate against the baseline's last hours.
 
-So is one that was promoted, for a day from then on: it may serve others now than those it passed for. Only blips in
-which the baseline serves no more count, of SLIs on events, on all traffic, for a day. What is found is BAD by the
-canary rule, `historical` in its evidence, and leads to the rule's `cutover_action`.
+A promoted candidate is treated alike for a day after its promotion, as it may serve other users than those on which
+it passed. Only SLIs on events count, on all traffic, for a day, in blips in which the baseline serves no more. What is
+found is BAD by the canary rule, `historical` in its evidence, and leads to the rule's `cutover_action`.
 """
 
 import math
@@ -31,13 +31,13 @@ from operators.wire.control import Affected, ControlEvent
 HOURS = 6  # The last hours in which the baseline served.
 WEEK = 168  # Hours.
 LASTS_MS = DAY_MS  # From the baseline's last request on.
-# Requests that the baseline would have had of a blip, had it served as before, for hardly any of them to mean that it
-# stopped (the rule of three: J. A. Hanley, A. Lippman-Hand, JAMA 249 (1983), 1743-1745).
+# Requests that the baseline, had it served as before, would have had in a blip: if hardly any came, it has stopped
+# (the rule of three: J. A. Hanley, A. Lippman-Hand, JAMA 249 (1983), 1743-1745).
 EXPECTED_MIN = 3.0
 
 
 class Beyond(msgspec.Struct, frozen=True, kw_only=True):
-    """A candidate that is far worse than its baseline was, by a rule; `slices` are one slice, `dims`, for each SLI."""
+    """A candidate that is far worse than its baseline was, by a rule; `slices` has one slice, `dims`, for each SLI."""
 
     rule: ReleaseRule
     release: ReleaseState
@@ -46,13 +46,13 @@ class Beyond(msgspec.Struct, frozen=True, kw_only=True):
     dims: dict[str, str] = {}
 
     def verdict(self, model: str, pane: int) -> Verdict:
-        """Return the finding as a verdict, which people are told of."""
+        """Return the finding as a verdict, to be reported."""
         series = SliceSeries(model, self.release.candidate, self.slices[0].slice, self.dims)
         return Verdict(rule=self.rule.name, series=series, word="BAD", pane=pane, evidence=self.slices[0].evidence)
 
 
 def compare_with_past(model: Model, at: PaneContext) -> Iterator[Beyond]:
-    """Take the pane; yield every candidate that is far worse than its baseline was, and whether that is new."""
+    """Take the pane; yield every candidate that is far worse than its baseline was, and whether that is newly found."""
     for release in model.releases.values():
         state = release.state
         if not isinstance(state, RollingOut | Promoted) or not compares_with_past(model, release, at.pane, at.policy):
@@ -69,7 +69,7 @@ def compare_with_past(model: Model, at: PaneContext) -> Iterator[Beyond]:
 
 
 def compares_with_past(model: Model, release: ReleaseState, pane: int, policy: Policy) -> bool:
-    """Tell whether a pane counts of a candidate: it is warm, and its baseline served within a day."""
+    """Tell whether a pane counts for a candidate: it is warm, and its baseline has served within a day."""
     candidate, baseline = model.served.get(release.candidate), model.served.get(release.baseline)
     if candidate is None or baseline is None or (pane - baseline.last) * policy.pane_ms > LASTS_MS:
         return False
@@ -87,7 +87,7 @@ def event_slis(rule: ReleaseRule, policy: Policy) -> tuple[int, ...]:
 
 
 def tell_unknown(model: Model, at: PaneContext) -> list[ControlEvent]:
-    """Say once of each candidate that replaced its baseline why a rule cannot compare it with what that had before."""
+    """Say once for each candidate that replaced its baseline why a rule cannot compare it with the baseline's past."""
     events = []
     for release in model.releases.values():
         for rule, replaced in release.state.replaced.items() if isinstance(release.state, RollingOut) else ():
@@ -104,7 +104,7 @@ def tell_unknown(model: Model, at: PaneContext) -> list[ControlEvent]:
 
 
 def _compare(model: Model, at: PaneContext, release: ReleaseState, rule: ReleaseRule, replaced: Replaced) -> bool:
-    """Add the pane to what a rule knows of a candidate; return whether it is newly BAD."""
+    """Add the pane to what a rule knows about a candidate; return whether the candidate is newly BAD."""
     panes = panes_of(rule, at.policy)
     number, place = divmod(at.pane, panes)
     new = False
@@ -122,7 +122,7 @@ def _compare(model: Model, at: PaneContext, release: ReleaseState, rule: Release
 
 
 def _end(model: Model, at: PaneContext, release: ReleaseState, rule: ReleaseRule, replaced: Replaced) -> bool:
-    """Take the blip that ran, if the baseline had stopped by then."""
+    """End the running blip; it counts if the baseline had stopped by then."""
     served = model.served[release.baseline]
     gone = replaced.baseline <= at.policy.releases.applied_share * replaced.total
     if not gone or replaced.total * _share_before(model, at, release) < EXPECTED_MIN:

@@ -1,4 +1,4 @@
-"""What releases hold versions to: targets that their commands name, until another command names others of a version."""
+"""Targets that release commands name for versions; they hold until another command names others for a version."""
 
 from collections.abc import Iterable, Mapping
 
@@ -9,7 +9,7 @@ from operators.wire.control import VERSIONS_MAX
 
 
 def note_targets(model: Model, declared: Release) -> None:
-    """Take the targets of both versions of a release; those of a version of which it says none stay as they are."""
+    """Take the targets that a release names for its two versions; where it names none, a version's targets stay."""
     for version, arm in ((declared.baseline, "baseline"), (declared.candidate, "candidate")):
         if arm in declared.targets:
             model.targets.pop(version, None)
@@ -19,6 +19,6 @@ def note_targets(model: Model, declared: Release) -> None:
 
 
 def declared_targets(models: Mapping[str, Model]) -> Declared:
-    """Return by model and version what each SLI is held to."""
+    """Return, by model and version, the target of each SLI."""
     found: Iterable[tuple[str, Model]] = models.items()
     return {(name, version): slis for name, model in found for version, slis in model.targets.items()}

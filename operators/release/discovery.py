@@ -21,15 +21,15 @@ from operators.wire.commands import Release
 from operators.wire.control import VERSIONS_MAX, ControlEvent
 from operators.wire.mirrored import is_mirrored, original
 
-SOON_MS = HOUR_MS  # A comparison that lasted less may not have had the time to decide.
-AGAIN = (3, 10, 30, 100, 300, 1_000)  # So often a version was declared anew when people are told.
+SOON_MS = HOUR_MS  # A comparison shorter than this may not have had the time to decide.
+AGAIN = (3, 10, 30, 100, 300, 1_000)  # People are told when a version is declared anew for so many times.
 
 
 def note_traffic(model: Model, traffic: PaneTraffic) -> None:
     """Remember what each version served in the pane, after forgetting versions that are no longer known.
 
-    A version is known from its first request until it has had none for the policy's `known`; feedback alone makes none
-    known.
+    A version is known from its first request until it has had none for the policy's `known`; feedback alone makes no
+    version known.
     """
     _forget(model, traffic)
     pane, came = traffic.pane, traffic.came.get(model.writer.model, ())
@@ -44,7 +44,7 @@ def note_traffic(model: Model, traffic: PaneTraffic) -> None:
 
 
 def may_lose_releases(model: Model, traffic: PaneTraffic) -> bool:
-    """Tell whether `note_traffic` may end releases, as nobody knows their versions any more, or of too many."""
+    """Tell whether `note_traffic` may end releases: of versions that are no longer known, or beyond the limit."""
     oldest = traffic.pane - traffic.known
     if len(model.releases) > VERSIONS_MAX:
         return True
@@ -62,7 +62,7 @@ def _forget(model: Model, traffic: PaneTraffic) -> None:
     if not (model.releases and may_lose_releases(model, traffic)):
         return
     for release in list(model.releases.values()):
-        # A declared release is waited for as long, and reported (`unseen.py`); withdrawn versions stay withdrawn.
+        # A declared release is waited for just as long, and reported (`unseen.py`); withdrawn versions stay withdrawn.
         kept = release.candidate in model.served or release.unseen or release.withdrawn
         if not kept and pane - release.since > known_panes:
             end(model, release.candidate)
@@ -74,7 +74,7 @@ def _forget(model: Model, traffic: PaneTraffic) -> None:
 
 
 def may_begin(model: Model, pane: int, policy: Policy) -> bool:
-    """Tell whether `discover` may do anything: a version is new, or those of the beginning are to be looked at."""
+    """Tell whether `discover` may do anything: a version is new, or the model's first versions are to be sorted out."""
     if model.began is None:
         return False
     if not model.settled:
@@ -85,8 +85,8 @@ def may_begin(model: Model, pane: int, policy: Policy) -> bool:
 def discover(model: Model, at: PaneContext) -> None:
     """Begin a release for every version that is new.
 
-    Those first seen within the policy's `settle` of the model's first request are old: the one with the most requests
-    is the baseline of the others.
+    Versions first seen within the policy's `settle` of the model's first request are old: the one with the most
+    requests is the baseline of the others.
     """
     if model.began is None or not may_begin(model, at.pane, at.policy):
         return
@@ -95,7 +95,7 @@ def discover(model: Model, at: PaneContext) -> None:
         model.settled = True
         old = {name: served for name, served in model.served.items() if served.first - model.began <= settle_panes}
         first = busiest(old, frozenset(filter(is_mirrored, old)), 0)
-        # What a release names as the baseline of the busiest is none of its candidates.
+        # A version that a release names as the baseline of the busiest is not a candidate beside it.
         new = model.served.keys() - {
             first,
             *(each.baseline for each in model.releases.values() if each.candidate == first),
@@ -110,7 +110,7 @@ def discover(model: Model, at: PaneContext) -> None:
 
 
 def usual_baseline(model: Model, at: PaneContext, new: frozenset[str]) -> str | None:
-    """The version with the most traffic before these; another candidate only if nothing else served lately."""
+    """The version with the most traffic besides the new ones; another candidate only if nothing else served lately."""
     lately = bucket_of(at.pane, at.policy.pane_ms) - BUCKETS + 1
     never = (
         new
@@ -124,7 +124,7 @@ def usual_baseline(model: Model, at: PaneContext, new: frozenset[str]) -> str | 
 
 
 def declare(model: Model, at: PaneContext, declared: Release) -> list[ControlEvent]:
-    """Take a release command: it declares a release, or describes one that was seen already.
+    """Take a release command: it declares a release, or describes one that was already seen.
 
     Whatever kept traffic from the candidate ends, and an event tells gateways so: a pin on another version, its own
     withdrawal or throttle, the promotion of another. A release of copies moves no traffic.
@@ -139,7 +139,7 @@ def declare(model: Model, at: PaneContext, declared: Release) -> list[ControlEve
         describe(known, declared)
         return [] if declared.mirrored else _release_alert(model, at, known, make_room(model, declared))
     if known is not None and known.declared is not None and _is_step(known, known.declared, declared):
-        # What was found of it so far stands, and what was said of its versions.
+        # Findings on the release so far stand, and so do the events on its versions.
         warm_again(at, known, declared)
         describe(known, msgspec.structs.replace(declared, metadata=known.declared.metadata))
         return [] if declared.mirrored else _release_alert(model, at, known, make_way(model, declared))
@@ -170,7 +170,7 @@ def _refused(model: Model, at: PaneContext, declared: Release) -> list[ControlEv
 
 
 def _declared_anew(model: Model, at: PaneContext, release: ReleaseState) -> ControlEvent:
-    """Say that a version which is declared anew again and again, as another build, can never be decided on."""
+    """Say that a version which is declared anew again and again, as another build, can never be judged."""
     why = (
         f"a comparison with {release.baseline} begins for the {release.attempt}. time, the last one undecided: each "
         "release with other metadata begins from nothing, so neither harm nor health is found. Declare each build "
@@ -182,7 +182,7 @@ def _declared_anew(model: Model, at: PaneContext, release: ReleaseState) -> Cont
 def _is_step(known: ReleaseState, before: Release, declared: Release) -> bool:
     """Tell whether a command only changes the share of a release under way: same versions, same metadata.
 
-    One that is throttled begins anew instead, so that it may serve again.
+    A throttled release begins anew instead, so that the candidate may serve again.
     """
     if known.phase != "rolling_out" or "throttle" in known.holds.values():
         return False

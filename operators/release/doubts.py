@@ -1,12 +1,12 @@
-"""Whether the judges behind an SLI are believed: while they are not, what they say takes no version out.
+"""Whether the judges behind an SLI are believed: while they are not, their verdicts take no version out.
 
-What a judge says while it is not believed counts neither way (`operators/evaluate/golden.py`). A rule that is BAD by
-what it said just before may be BAD because of the judge, so a person looks first: for as long as most of the newest
-judgements count neither way, and then for as long as the rule's window still holds what came before.
+Judgements of a judge that is not believed count neither way (`operators/evaluate/golden.py`). A rule that is BAD by
+judgements from just before may be BAD because of the judge, so a person looks first: for as long as most of the newest
+judgements count neither way, and then for as long as the rule's window still holds the earlier ones.
 
-A judge is believed of all versions or of none. So it is disbelieved of a candidate only where most judgements say so of
-the candidate, and of its baseline, too, where that is judged lately: a few odd ones of one version decide nothing, nor
-do any of versions that never served.
+A judge is believed for all versions or for none. So it is disbelieved for a candidate only if most judgements of the
+candidate count neither way, and most of its baseline's, too, where that was judged lately: a few odd judgements of one
+version decide nothing, nor do those of versions that never served.
 """
 
 from operators.release.model import Model, PaneContext
@@ -15,14 +15,14 @@ from operators.release.state import ReleaseState
 from operators.release.traffic import Belief, Served
 from operators.wire.control import Affected, Evidence
 
-DOUBTED = 0  # In place of the pane in which they were believed again.
-NEWEST = 10  # So many judgements of a version, the newest, and what else came in their panes, say how it is ...
-LEAST = 5  # ... where there are so many.
-LATELY_MS = 600_000  # A version whose last judgement is older says nothing of another.
+DOUBTED = 0  # Stands for the pane in which they are believed again.
+NEWEST = 10  # The newest judgements of a version that decide, with all others in their panes, ...
+LEAST = 5  # ... if there are at least so many.
+LATELY_MS = 600_000  # A version whose last judgement is older is no evidence about another.
 
 
 def note_doubts(model: Model, traffic: PaneTraffic) -> None:
-    """Remember of each SLI that judges score, and each version that serves, whether its newest judgements count."""
+    """Remember, for each SLI that judges score and each version that serves, whether its newest judgements count."""
     for each in traffic.scored.get(model.writer.model, ()):
         served = model.served.get(each.version)
         if served is not None:
@@ -42,7 +42,7 @@ def _note(belief: Belief, pane: int, counted: int, neither: int) -> None:
 
 
 def why_not_believed(model: Model, at: PaneContext, release: ReleaseState, evidence: Evidence) -> str | None:
-    """Return why a verdict is not acted on: its judges are not believed, or were not within its window; else None."""
+    """Return why a verdict is not acted on: its judges are, or were within its window, not believed; else None."""
     if evidence.sli is None:
         return None
     mine = _belief(model.served.get(release.candidate), evidence.sli)
@@ -56,7 +56,7 @@ def why_not_believed(model: Model, at: PaneContext, release: ReleaseState, evide
 def believed(
     model: Model, at: PaneContext, release: ReleaseState, slices: tuple[Affected, ...]
 ) -> tuple[Affected, ...]:
-    """Return those of the slices and SLIs whose judges are believed, in order."""
+    """Return the slices and SLIs whose judges are believed, in order."""
     return tuple(each for each in slices if why_not_believed(model, at, release, each.evidence) is None)
 
 

@@ -1,4 +1,4 @@
-"""Evidence that rests on an estimated SLI says so wherever it is read: nobody has seen these answers right or wrong."""
+"""Evidence on an estimated SLI says wherever it is read that nobody has seen whether these answers were right."""
 
 from collections.abc import Iterable, Mapping, Set
 from typing import Any
@@ -13,7 +13,7 @@ ESTIMATE = "estimated from scores, by earlier labels; no label says so yet"
 
 
 def marked_estimated(fields: Mapping[str, Any], policy: Policy) -> dict[str, Any]:
-    """Return fields of a control event, whose evidence on SLIs that are estimated says so in its reason."""
+    """Return the fields of a control event, with a note in the reason of evidence on estimated SLIs."""
     names = policy.estimated
     marked = dict(fields)
     if names and "evidence" in fields:
@@ -25,7 +25,7 @@ def marked_estimated(fields: Mapping[str, Any], policy: Policy) -> dict[str, Any
 
 
 def with_estimates(verdicts: Iterable[Verdict], policy: Policy) -> list[Verdict]:
-    """Return verdicts, of which those on SLIs that are estimated say so."""
+    """Return verdicts, those on estimated SLIs with a note that says so."""
     names = policy.estimated
     replace = msgspec.structs.replace
     return [

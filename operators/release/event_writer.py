@@ -9,11 +9,11 @@ from operators.release.state import ReleaseState
 from operators.wire.control import ControlEvent, ControlType, Evidence, Severity
 from operators.wire.fitting import fitted
 
-NAMESPACE = uuid.UUID("8f1f8a0e-6a0c-5c0b-9b62-0f3f6f1f7d11")  # For ever: ids are made in it.
+NAMESPACE = uuid.UUID("8f1f8a0e-6a0c-5c0b-9b62-0f3f6f1f7d11")  # Never to be changed: all ids are made in it.
 
 
 def event_id(kind: ControlType, state: str, model: str, version: str, rule: str, text: str, ts: int) -> str:
-    """Return the id of what is said of a model, version, rule and slice at the end of a pane."""
+    """Return the id of an event on a model, version, rule and slice at the end of a pane."""
     # As JSON, so that no two lists of texts look alike.
     return str(uuid.uuid5(NAMESPACE, msgspec.json.encode([kind, state, model, version, rule, text, ts]).decode()))
 
@@ -25,7 +25,7 @@ class EventWriter(msgspec.Struct, kw_only=True):
     revision: int = 0
     pin: str | None = None
     ts: int = 0
-    ids: tuple[str, ...] = ()  # Of what was said at `ts`.
+    ids: tuple[str, ...] = ()  # Of the events at `ts`.
 
     def say(
         self,
@@ -40,8 +40,8 @@ class EventWriter(msgspec.Struct, kw_only=True):
         **fields: Any,
     ) -> ControlEvent:
         """Return the next control event, about `version` at `ts`, the end of a pane; `fields` as in ControlEvent."""
-        # At least the time: a worker that begins anew must not fall behind what was said before, and what somebody
-        # forged outdates nothing that is said later.
+        # At least the time: a worker that begins anew must not fall behind earlier events, and a forged event
+        # outdates none that is written later.
         self.revision = max(self.revision + 1, ts)
         slices = fields.get("slices", ())
         text = slices[0].slice if slices else "*"

@@ -1,4 +1,4 @@
-"""A model that comes from another policy file, or from none, is missed by absence rules if nothing more comes of it."""
+"""A model that came from another policy file, or from none, is missed by absence rules if nothing more comes in."""
 
 from operators.release.model import Model
 from operators.rules.absence import AbsenceEvaluator
@@ -8,13 +8,14 @@ from operators.wire.mirrored import is_mirrored
 
 
 def expect(model: Model, rule: AbsenceEvaluator, roster: Roster, pane: int) -> None:
-    """Let a rule expect all traffic of what served at last: of the model, or of each version that did with it.
+    """Let a rule expect all traffic of what served last: of the model, or of each of its last versions.
 
-    It is from `pane` on, as nobody may have counted it before. Slices are expected from their first event on.
+    It is expected from `pane` on, as it may have been counted nowhere before. Slices are expected from their first
+    event.
     """
     last = {version: each.last for version, each in model.served.items() if not is_mirrored(version)}
     if not last:
-        return  # A command named it, or only copies of requests were ever answered.
+        return  # Only a command named the model, or it only ever answered copies of requests.
     newest = max(last.values())
     for version, served in {ALL_VERSIONS: newest, **last}.items():
         if served > newest - rule.panes:

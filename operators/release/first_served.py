@@ -1,11 +1,11 @@
-"""Slices that a version serves only since it was promoted: beside what its baseline had there before.
+"""Slices that a version serves only since its promotion, against what its baseline had there before.
 
-A version passes on what it served. One that was let into some rings (`Release.rings`), or past slices that the policy
-does not hold for (`unserved = "promote"`), serves others once it is promoted, and nothing is known of it there. For a
-day each such slice is compared as a release is that replaced its baseline at once (`cutover.py`): large harm alone,
-beyond what the baseline had in that slice since the release began, of SLIs on events, in blips in which the baseline
-serves hardly any of it. It is BAD by the canary rule, `historical` in its evidence, and leads to `cutover_action`. The
-slices of a rule share what a cut-over may be wrong with.
+A version passes on the traffic that it served. One that was let into some rings (`Release.rings`), or past slices for
+which the policy does not hold a promotion (`unserved = "promote"`), serves other slices once it is promoted, and
+nothing is known about it there. For a day each such slice is compared like a release that replaced its baseline at once
+(`cutover.py`): only large harm counts, beyond what the baseline had in that slice since the release began, by SLIs on
+events, in blips in which the baseline serves hardly any of the slice. What is found is BAD by the canary rule,
+`historical` in its evidence, and leads to `cutover_action`. The slices of a rule share the alpha of a cut-over.
 """
 
 import math
@@ -27,7 +27,7 @@ from operators.wire.control import Affected
 
 
 def first_served(at: PaneContext, finding: CanaryFinding) -> dict[str, FirstServed]:
-    """Return by slice what is known of the slices that a candidate which passes has not served."""
+    """Return, by slice, what is known about the slices that a passing candidate has not served."""
     names = [sli.name for sli in at.policy.slis]
     return {
         each.slice: FirstServed(
@@ -78,7 +78,7 @@ def _counts(at: PaneContext, version: str, text: str, slis: Mapping[int, object]
 
 
 def _end(at: PaneContext, release: ReleaseState, rule: ReleaseRule, text: str, known: FirstServed, ways: int) -> bool:
-    """Take the blip that ran, of each SLI of which the baseline had hardly anything in it."""
+    """End the running blip; it counts for each SLI of which the baseline had hardly any events in it."""
     alpha = alphas.of_cutover(rule) * alphas.portion(release.attempt) / (len(rule.slis) * ways)
     log_cap = math.log(BLIP_CAP) if rule.blip_ms else math.inf
     new = False

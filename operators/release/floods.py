@@ -1,6 +1,7 @@
 """More commands in a pane than anybody sends: obeyed up to a limit, and reported.
 
-Each kind by itself: whoever may say but one of them holds up no other, as acknowledgements would a rollback.
+Each kind has its own limit: a sender who may only send one kind holds up no other, as acknowledgements would a
+rollback.
 """
 
 from collections import Counter
@@ -11,12 +12,12 @@ from operators.window.waiting_commands import Due
 from operators.wire.commands import Command
 from operators.wire.control import ControlEvent
 
-TOO_MANY = "commands:too_many"  # What is said of those that were not obeyed.
+TOO_MANY = "commands:too_many"  # The rule of the alert on those that were not obeyed.
 COMMANDS_MAX = 200  # Of one kind and model in a pane: each may be a control event, and a megabyte holds ten thousand.
 
 
 def parted(due: Sequence[Due]) -> tuple[list[Due], list[Command]]:
-    """Return what was said to a model with a pane that is obeyed, and the commands that are beyond COMMANDS_MAX."""
+    """Return the items of a pane for a model that are obeyed, and the commands beyond COMMANDS_MAX."""
     taken: Counter[type] = Counter()
     obeyed: list[Due] = []
     beyond: list[Command] = []
@@ -30,7 +31,7 @@ def parted(due: Sequence[Due]) -> tuple[list[Due], list[Command]]:
 
 
 def without_flood(model: Model, at: PaneContext, due: Sequence[Due]) -> tuple[list[Due], list[ControlEvent]]:
-    """Return what was said without the commands of a kind beyond the first COMMANDS_MAX, and what is told of those."""
+    """Return the items without commands of a kind beyond the first COMMANDS_MAX, and the alerts on those."""
     obeyed, beyond = parted(due)
     if not beyond:
         return obeyed, []

@@ -1,6 +1,6 @@
 """Is what serves now far worse than what served before? For a release that replaced its baseline at once.
 
-There is nothing to compare with at the same time, so what is asked for is more: the candidate's ratio of bad events is
+There is nothing to compare with at the same time, so more is asked for: the candidate's ratio of bad events must be
 beyond all that the baseline had lately, by a margin. With p0 the most that is allowed, the null "the ratio is at most
 p0 in every blip" is tested against larger odds. A blip with x bad events of n has
 
@@ -20,11 +20,11 @@ from operators.release.traffic import Counted
 from operators.stats.binomial import upper_bound
 from operators.stats.recovery_test import log_add
 
-ODDS = (1.5, 3.0, 10.0)  # Of p, as multiples of those of p0.
-ALPHA = 0.01  # Of the bound of what the baseline had in all of its last hours together.
-HOUR_MIN = 100  # Events of an hour that says something by itself.
-EVENTS_MIN = 30  # Of all hours together: fewer say nothing of what is usual.
-P_MAX = 0.95  # Where the baseline was as bad as that, nothing is beyond it.
+ODDS = (1.5, 3.0, 10.0)  # The odds of p, as multiples of those of p0.
+ALPHA = 0.01  # For the bound of the baseline's last hours, all together.
+HOUR_MIN = 100  # Events that an hour needs to count by itself.
+EVENTS_MIN = 30  # In all hours together: fewer do not show what is usual.
+P_MAX = 0.95  # Where the baseline was as bad as this, nothing is beyond it.
 
 
 class Past(msgspec.Struct, frozen=True, kw_only=True):
@@ -65,9 +65,9 @@ class Past(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def most_allowed(hours: Sequence[Counted], week_ago: Sequence[Counted], times: float, points: float) -> float | None:
-    """Return p0: `times` the odds and `points` above the worst that the baseline had; None where too little is known.
+    """Return p0: `times` the odds and `points` above the baseline's worst; None where too little is known.
 
-    The worst: the upper bound of its last `hours` together, or the ratio of one of them, or of one at the same time
+    The worst is the upper bound of its last `hours` together, or the ratio of one of them, or of one at the same time
     `week_ago`.
 
     >>> round(most_allowed([(980, 20), (970, 30)], [], 3.0, 0.05), 3)
@@ -100,7 +100,7 @@ def why_none(hours: Sequence[Counted], week_ago: Sequence[Counted]) -> str:
 
 
 def _alone(hours: Sequence[Counted], week_ago: Sequence[Counted]) -> list[float]:
-    """Return the ratios of the hours that say something by themselves."""
+    """Return the ratios of the hours with enough events to count by themselves."""
     return [each[1] / sum(each) for each in (*hours, *week_ago) if sum(each) >= HOUR_MIN]
 
 

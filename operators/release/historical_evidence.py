@@ -12,9 +12,9 @@ from operators.wire.control import Arm, Evidence
 def historical_evidence(
     at: PaneContext, release: ReleaseState, sli: int, past: Past, usual: Counted, most: float, ways: float, why: str
 ) -> Evidence:
-    """Return the proof that `past` is more than `most`, what was `usual` allows, and `why` that is what is looked at.
+    """Return the proof that `past` is above `most`, with what `usual` was and `why` that is compared.
 
-    By chance there would be as much in p of all releases, by any of so many `ways`.
+    In p of all releases chance would do as much, by any of so many `ways`.
     """
     good, bad = usual
     return Evidence(

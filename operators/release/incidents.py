@@ -1,8 +1,8 @@
 """What belongs together: an incident has one id from its first event to the one that closes it, and pages once.
 
-All that is said of a version under release (what monitors and rules find, a hold, its rollback and what became of that)
-is one incident of that version; elsewhere a rule that fires on a version is one. A rollback that does not help is one
-of its own, and so is a version that was withdrawn and serves again: somebody must hear of these once more.
+All events on a version under release (findings of monitors and rules, a hold, its rollback and what became of that) are
+one incident of that version; otherwise a rule that fires on a version is one. A rollback that does not help is an
+incident of its own, and so is a withdrawn version that serves again: somebody must hear of these once more.
 """
 
 import uuid
@@ -18,16 +18,16 @@ from operators.release.model import Incident, Model, PaneContext
 from operators.wire.control import ControlEvent
 from operators.wire.event_kinds.registry import EVENT_KINDS
 
-WHOLE, INEFFECTIVE = "version:", "ineffective:"  # Stand where the incidents of rules have the rule.
+WHOLE, INEFFECTIVE = "version:", "ineffective:"  # In place of the rule in the names of incidents.
 LIMITS = "limits:"
-ONCE = ("release", "override")  # What is said once, by the rule that it names; and of commands.
+ONCE = ("release", "override")  # Events on these stand alone: those of commands.
 COMMANDS = "commands:"
 
 
 def numbered(model: Model, events: Sequence[ControlEvent], *, ended: bool = True) -> list[ControlEvent]:
-    """Return events with the incidents that they belong to; the last of an incident that is over closes it.
+    """Return events with the incidents that they belong to; the last event of an incident that is over closes it.
 
-    `ended` is false before a pane is judged: what nothing is said of may yet go on.
+    `ended` is false before a pane is judged: an incident without an event may still go on.
     """
     out = []
     keys = [_key(model, event) for event in events]
@@ -54,13 +54,13 @@ def end_holds(model: Model, at: PaneContext, events: Sequence[ControlEvent]) -> 
 
 
 def alerted(model: Model, key: Key) -> bool:
-    """Tell whether an alert keeps an incident open: its own, or any of the version that all of it is about."""
+    """Tell whether an alert keeps an incident open: its own, or for the incident of a whole version any alert on it."""
     firing = model.alerts.firing
     return key in firing or (key[0] == WHOLE and any(version == key[1] for _, version in firing))
 
 
 def _joined(model: Model, event: ControlEvent, key: Key) -> ControlEvent:
-    """Return an event as part of its incident, which begins with it if there is none yet."""
+    """Return an event as part of its incident, which begins with the event if there is none yet."""
     incident = model.incidents.get(key)
     withdrawn = EVENT_KINDS[event.type].withdraws
     if incident is None or (withdrawn and incident.withdrawn):
@@ -80,7 +80,7 @@ def _new(event: ControlEvent, key: Key) -> Incident:
 
 
 def _adopted(model: Model, key: Key) -> Incident | None:
-    """Return what a rule began on a version before it all became one incident of that version."""
+    """Return the incident that a rule began on a version before that version had one incident for all."""
     rule = next((each for each in model.incidents if each[1] == key[1] and key[0] == WHOLE and _of_rule(each)), None)
     return None if rule is None else model.incidents.pop(rule)
 
@@ -90,7 +90,7 @@ def _of_rule(key: Key) -> bool:
 
 
 def _key(model: Model, event: ControlEvent) -> Key | None:
-    """Return what names the incident of an event among those of its model, None if it is told once, by itself."""
+    """Return what names the incident of an event within its model, None if the event stands alone."""
     whole, own = (WHOLE, event.version), (event.rule, event.version)
     if event.type == "rollback_ineffective":
         return INEFFECTIVE, event.version

@@ -1,7 +1,6 @@
-"""Alerts about what comes in: one per kind for all partitions, which stand where other alerts have slices.
+"""Alerts about inputs: one per kind for all partitions, which take the place of slices in other alerts.
 
-Who is asked to hear of them: the model '' that stands for all. Silences, acknowledgements and repeats are those of
-every alert.
+They belong to the model '' that stands for all models, and are silenced, acknowledged and repeated like every alert.
 """
 
 from collections.abc import Sequence
@@ -18,7 +17,7 @@ RUNBOOK = "infra/runbooks/input.md"
 
 
 def heed(model: Model, at: PaneContext, notices: Sequence[Notice]) -> list[ControlEvent]:
-    """Return the alerts on inputs of which much is late, refused or behind, and their ends: one event a kind."""
+    """Return the alerts on inputs of which much is late, refused or behind, and their ends: one event for each kind."""
     changed: dict[Key, list[Notice]] = {}
     behind = left_behind(model, [notice for notice in notices if notice.kind == "behind"])
     for notice in [*(notice for notice in notices if notice.kind != "behind"), *behind]:
@@ -27,7 +26,7 @@ def heed(model: Model, at: PaneContext, notices: Sequence[Notice]) -> list[Contr
 
 
 def fire(model: Model, at: PaneContext, key: Key) -> ControlEvent:
-    """Tell of all partitions that an alert is about, the worst first."""
+    """Write the event on all partitions that an alert is about, the worst first."""
     firing = model.alerts.firing[key]
     slices = _worst_first(list(firing.slices.values()))
     event = model.say(
@@ -46,7 +45,7 @@ def fire(model: Model, at: PaneContext, key: Key) -> ControlEvent:
 
 
 def _alerts(model: Model, at: PaneContext, key: Key, notices: Sequence[Notice]) -> list[ControlEvent]:
-    newest = {notice.source: notice for notice in notices}  # In their order: the last word counts.
+    newest = {notice.source: notice for notice in notices}  # The last notice of each counts.
     change = model.alerts.take(key, [_verdict(key[0], at, notice) for notice in newest.values()], "ticket")
     if change is None:
         return []
@@ -59,7 +58,7 @@ def _alerts(model: Model, at: PaneContext, key: Key, notices: Sequence[Notice]) 
 
 
 def _verdict(rule: str, at: PaneContext, notice: Notice) -> Verdict:
-    """Return a notice as what alerts are made of."""
+    """Return a notice as a verdict, of which alerts are made."""
     return Verdict(
         rule=rule,
         series=SliceSeries("", "", slice_text([("source", notice.source)]), {"source": notice.source}),

@@ -1,4 +1,4 @@
-"""What failed lately of each version, what it is made of, and what monitors found: shown in its control events.
+"""Recent failures and lineage of each version, and what monitors found: shown in its control events.
 
 Nothing here decides. All of it is bounded, and a function of the closed panes alone.
 """
@@ -19,7 +19,7 @@ from operators.window.series_index import slice_text
 from operators.wire.control import ErrorType, Found
 from operators.wire.events import Scalar
 
-BUCKETS = 10  # Minutes whose error types are remembered, of those with some.
+BUCKETS = 10  # Minutes with errors for which error types are remembered.
 TYPES_MAX = 50  # Error types of a version and minute; the rest are counted together.
 REQUESTS_MAX = 20  # Of a candidate and SLI: the newest.
 VALUES_MAX = 5  # Different values of a version's lineage: the newest.
@@ -27,11 +27,11 @@ FOUND_MAX = 100  # Findings of a release.
 SHOWN_MAX = 20  # Findings of an event.
 ERRORS_MAX = 5  # Error types of an event.
 REQUESTS_SHOWN = 5  # Request ids of an event.
-UNKNOWN = ("",)  # Where nothing is known of what a version is made of.
+UNKNOWN = ("",)  # Where nothing is known of a version's lineage.
 
 
 def note_lately(model: Model, traffic: PaneTraffic) -> None:
-    """Remember what a pane shows of each version."""
+    """Remember what a pane shows about each version."""
     if not model.lately.keys() <= model.served.keys():
         for version in model.lately.keys() - model.served.keys():
             del model.lately[version]
@@ -117,12 +117,12 @@ def findings_of(release: ReleaseState) -> tuple[Found, ...]:
 
 
 def _order(found: Found) -> tuple[int, float, bool, str, str]:
-    # Of two that show the same, all traffic shows it because of the slice.
+    # If both show the same, all traffic shows it because of the slice.
     return found.since, -found.excess, found.slice == "*", found.field, found.slice
 
 
 def errors_of(model: Model, at: PaneContext, version: str, beside: str | None) -> tuple[ErrorType, ...]:
-    """Return how requests of a version failed lately, the most frequent first, and how many of another's did so."""
+    """Return how requests of a version failed lately, the most frequent first, with the counts of one `beside` it."""
     mine = _errors(model, at, version)
     other = {} if beside is None else _errors(model, at, beside)
     order = sorted(mine, key=lambda name: (-mine[name], name))[:ERRORS_MAX]
@@ -148,7 +148,7 @@ def seen_diff(model: Model, release: ReleaseState) -> Mapping[str, tuple[Scalar 
 def requests_of(
     model: Model, at: PaneContext, release: ReleaseState | None, version: str, sli: str | None, text: str
 ) -> tuple[str, ...]:
-    """Return a few requests of a version that an SLI calls bad, those of a slice first, then the earliest."""
+    """Return a few requests of a version that are bad by an SLI, those of a slice first, then the earliest."""
     names = [each.name for each in at.policy.slis]
     kept = release.requests if release is not None and release.candidate == version else ()
     bad = [each for each in kept or at.samples.get(version, ()) if each.sli != LINEAGE]
@@ -158,6 +158,6 @@ def requests_of(
 
 
 def _slices(sample: Sample, dimensions: Sequence[str]) -> set[str]:
-    """Return every slice that a request is of."""
+    """Return every slice that a request belongs to."""
     pairs = list(zip(dimensions, sample.values, strict=False))
     return {slice_text(some) for size in range(len(pairs) + 1) for some in combinations(pairs, size)}

@@ -1,8 +1,8 @@
 """Moves versions on, through the table of transitions (`transitions.py`): each with all that follows from it.
 
 What follows is the version's new state (`phase_states.py`) with the times and the cause, where traffic is pinned, the
-shares of those that serve, and the cool-down. Nothing else gives a version a state or takes it away, but for
-`withdrawal.py`, by `enter`. LookupError where a signal means nothing in the version's phase.
+shares of versions that serve, and the cool-down. Nothing else gives a version a state or takes it away, except
+`withdrawal.py`, through `enter`. LookupError where a signal means nothing in the version's phase.
 """
 
 from collections.abc import Mapping
@@ -27,7 +27,7 @@ from operators.wire.mirrored import is_mirrored
 
 
 def enter(model: Model, release: ReleaseState, signal: Signal, state: AnyState) -> ControlType | None:
-    """Put a version into a state, which has to be of the phase that the table names; return the event's type."""
+    """Put a version into a state, which must be of the phase that the table names; return the event's type."""
     phase, release.state = model.phase_of(release.candidate), state
     moved = step(phase, signal)
     if moved is None or moved[0] != release.phase:
@@ -37,7 +37,7 @@ def enter(model: Model, release: ReleaseState, signal: Signal, state: AnyState) 
 
 
 def enter_saying(model: Model, release: ReleaseState, signal: Signal, state: AnyState) -> ControlType:
-    """Do the same by a transition that has a control event, and return its type. LookupError for any other."""
+    """Do the same for a transition with a control event, and return its type. LookupError for any other."""
     kind = enter(model, release, signal, state)
     if kind is None:
         raise LookupError(f"nothing is said of {signal}")
@@ -45,7 +45,7 @@ def enter_saying(model: Model, release: ReleaseState, signal: Signal, state: Any
 
 
 def accuse(model: Model, version: str, since: int) -> ReleaseState:
-    """Begin a state (phase `serving`) for a version without a release that a rule is BAD on, from pane `since` on."""
+    """Begin a state (phase `serving`) for a version without a release on which a rule is BAD, from pane `since` on."""
     release = unreleased(version, since)
     enter(model, release, "accused", Serving())
     return release
@@ -64,7 +64,7 @@ def begin(
     declared: Release | None = None,
     unseen: tuple[str, ...] = (),
 ) -> ReleaseState:
-    """Begin a release, in place of an earlier one of the same candidate; one that is overridden stays so."""
+    """Begin a release, in place of an earlier one of the same candidate; an overridden candidate stays overridden."""
     state = Overridden() if model.phase_of(candidate) == "overridden" else RollingOut(split=split_of(declared))
     release = ReleaseState(
         candidate=candidate,
@@ -83,7 +83,7 @@ def begin(
 
 
 def _attempts(model: Model, at: PaneContext, candidate: str) -> int:
-    """Return how often a version was compared before, since it was promoted; not if it was not even warm."""
+    """Return how often a version was compared since its promotion, not counting a time when it never got warm."""
     earlier = model.releases.get(candidate)
     if earlier is None or isinstance(earlier.state, Promoted):
         return model.attempts.pop(candidate, 0) if earlier is None else 0
@@ -92,14 +92,14 @@ def _attempts(model: Model, at: PaneContext, candidate: str) -> int:
 
 
 def describe(release: ReleaseState, declared: Release) -> None:
-    """Take a new command for a release under way: its metadata, and its declared share, tested afresh."""
+    """Apply a new command to a release under way: its metadata, and its declared share, tested afresh."""
     release.declared = declared
     if isinstance(release.state, RollingOut):
         release.state.split = split_of(declared)
 
 
 def make_way(model: Model, declared: Release) -> list[str]:
-    """Let traffic go to a candidate: lift a pin on another version, give it its share; return the words for this."""
+    """Let traffic go to a candidate: lift a pin on another version, give it its share; return the words that say so."""
     words = []
     if model.writer.pin not in (None, declared.candidate):
         words.append(lift(model, f"the release of {declared.candidate}"))
@@ -107,7 +107,7 @@ def make_way(model: Model, declared: Release) -> list[str]:
 
 
 def restart(model: Model, at: PaneContext, release: ReleaseState, since: int) -> None:
-    """Compare anew from a pane on: what canary rules found before no longer counts."""
+    """Compare anew from a pane on: earlier findings of canary rules no longer count."""
     release.since = since
     release.attempt += 1
     if isinstance(release.state, RollingOut | Promoted):
@@ -118,7 +118,7 @@ def restart(model: Model, at: PaneContext, release: ReleaseState, since: int) ->
 
 
 def let_serve(model: Model, release: ReleaseState, others: Mapping[str, float]) -> ControlType:
-    """Promote a candidate: it gets all traffic but the shares of `others` whose releases go on; none as copies."""
+    """Promote a candidate: it gets all traffic but the shares of `others` whose releases go on; copies get none."""
     was = release.actionable
     state = Promoted(
         holds=was.holds,
@@ -138,7 +138,7 @@ def let_serve(model: Model, release: ReleaseState, others: Mapping[str, float]) 
 
 
 def let_run(model: Model, version: str) -> list[str]:
-    """Let a version run whatever the rules say; return what is said of the traffic that it may get."""
+    """Let a version run whatever the rules say; return the words on the traffic that it may get."""
     release = model.releases.get(version)
     if release is not None:
         enter(model, release, "overridden", Overridden(times=release.times))
@@ -151,7 +151,7 @@ def let_run(model: Model, version: str) -> list[str]:
 
 
 def revoke(model: Model, at: PaneContext, version: str) -> ReleaseState:
-    """Let the rules act on a version again: it is judged anew, as what it did before was allowed."""
+    """Let the rules act on a version again: it is judged anew, as its earlier behaviour was allowed."""
     release = model.releases.get(version)
     if release is None or not release.baseline:
         anew = unreleased(version, at.pane)
@@ -176,8 +176,8 @@ def revoke(model: Model, at: PaneContext, version: str) -> ReleaseState:
 def end(model: Model, version: str) -> None:
     """Forget the state of a version: it is steady again.
 
-    How often it was compared is remembered of those that were most often: whoever makes versions come and go, which
-    have been compared once each, makes it forgotten of none that has spent more.
+    The model remembers the versions that were compared most often: somebody who makes versions come and go, each
+    compared once, cannot make it forget one that has spent more.
     """
     phase = model.phase_of(version)
     if step(phase, "ended") is None:
@@ -187,11 +187,11 @@ def end(model: Model, version: str) -> None:
     if attempts > 0 and not isinstance(release.state, Promoted):
         model.attempts[version] = attempts
         while len(model.attempts) > VERSIONS_MAX:
-            del model.attempts[min(model.attempts, key=lambda name: model.attempts[name])]  # The first of equal ones.
+            del model.attempts[min(model.attempts, key=lambda name: model.attempts[name])]  # The first among equals.
 
 
 def lift(model: Model, what: str) -> str:
-    """Let traffic go to all versions but the withdrawn; return what is said of it."""
+    """Let traffic go to all versions that are not withdrawn; return the words that say so."""
     pin = model.writer.pin
     model.unpin()
     rest = f"; withdrawn all the same: {', '.join(model.barred)}" if model.barred else ""

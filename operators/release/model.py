@@ -1,4 +1,4 @@
-"""All that is remembered of one model between panes, and the context of a pane that every part of release/ gets."""
+"""All that is remembered about one model between panes, and the context of a pane that all of release/ works with."""
 
 from collections.abc import Callable, Mapping, Sequence
 
@@ -24,14 +24,14 @@ from operators.wire.weights import capped
 
 
 class CanaryFinding(msgspec.Struct, frozen=True, kw_only=True):
-    """What a canary rule says of a release at a pane.
+    """The finding of a canary rule on a release at a pane.
 
     `word`: BAD where an SLI is BAD on all traffic, OK where all pass and no slice is BAD. `bad` are the BAD series,
-    worst first, `whole` those of them that are all traffic, `far` slices that are surely far worse though not BAD.
-    `evidence` is that of an SLI on all traffic, where OK. `alone` says what is not compared, as only one version
-    serves it. `unserved` are slices of the baseline, the largest first, that would be OK but for that the candidate has
-    never served them; `doubtful` are the SLIs on all traffic that would be, but for the reason in the evidence of each.
-    `elsewhere` gives the slices that the candidate has never served.
+    worst first, `whole` those of them on all traffic, `far` slices that are surely far worse though not BAD.
+    `evidence` is that of an SLI on all traffic, where OK. `alone` says what is not compared, because only one version
+    serves it. `unserved` are slices of the baseline, the largest first, that prevent an OK because the candidate never
+    served them; `doubtful` are the SLIs on all traffic that do so for the reason in their evidence. `elsewhere` gives
+    the slices that the candidate has never served.
     """
 
     rule: ReleaseRule
@@ -48,13 +48,14 @@ class CanaryFinding(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PaneContext(msgspec.Struct, frozen=True, kw_only=True):
-    """The pane that has closed. `requests` by version, and `copies` of requests (`operators/wire/mirrored.py`) apart.
+    """The pane that has closed: `requests` by version, and apart `copies` of requests (`operators/wire/mirrored.py`).
 
-    `current` gives the word of a rule on a version and slice, and the present evidence (`rules/current.py`); `above`
-    how many values of a version, slice and measure are in histogram buckets up to one, and above it; `shift` how those
-    of a baseline have moved since a minute, by a rule, candidate and measure (`CanaryEvaluator.shift`). `slis` gives
-    (S, 3) of a version and slice, None without any; `producers` (S, 3) of a version by producer, where the policy names
-    what a producer is. `errors` are requests by version and error type, `samples` some of each version, in no order.
+    `current` gives the word of a rule on a version and slice, with the present evidence (`rules/current.py`); `above`
+    the number of values of a version, slice and measure in histogram buckets up to one, and above it; `shift` how the
+    values of a baseline have moved since a minute, by a rule, candidate and measure (`CanaryEvaluator.shift`). `slis`
+    gives (S, 3) for a version and slice, None without any; `producers` (S, 3) for a version by producer, where the
+    policy names the producer's dimension. `errors` are requests by version and error type, `samples` some of each
+    version, in no order.
     """
 
     policy: Policy
@@ -78,7 +79,7 @@ class PaneContext(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Overflow(msgspec.Struct, frozen=True, kw_only=True):
-    """What was beyond a limit: the `last` pane with any, the most names in one, and the events of all panes."""
+    """Names beyond a limit: the `last` pane with any, the most names in one pane, and the events of all panes."""
 
     last: int
     most: int = 0
@@ -86,17 +87,17 @@ class Overflow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Lately(msgspec.Struct, kw_only=True):
-    """Of one version: `errors` by minute and type, and the different values of its `lineage`, the newest last."""
+    """One version: `errors` by minute and type, and the different values of its `lineage`, the newest last."""
 
     errors: dict[int, dict[str, int]] = {}
     lineage: dict[str, tuple[str, ...]] = {}
 
 
 class Incident(msgspec.Struct, kw_only=True):
-    """What has begun and is not over: its `id`, the `rule` it began with.
+    """An incident that is not over: its `id`, and the `rule` it began with.
 
-    `alerted` is the severity at which people know of it; `withdrawn`: a version was withdrawn for it.
-    `events` are the ids of its control events, the newest.
+    `alerted` is the severity that people have been told; `withdrawn`: a version was withdrawn for it. `events` are the
+    ids of its newest control events.
     """
 
     id: str
@@ -109,15 +110,15 @@ class Incident(msgspec.Struct, kw_only=True):
 class Model(msgspec.Struct, kw_only=True):
     """One model. `bad` are the verdicts that stand, by rule and version, then place.
 
-    `cooled` ends a cool-down, Unix ms. `began` is the pane of the first request; once `settled`, versions that are new
-    are candidates. `overflow` is what is beyond a limit by now. `promoted` are the shares that versions have had since
-    one was promoted; empty: gateways split the traffic by their own. `beside` says that others may serve beside the
-    version that is pinned, which gets only what the withdrawn had. `incidents` are open, by rule and version; those
-    of a version under release have a name of their own for the rule (`incidents.py`). `mirrors` are the versions that
-    were declared to answer copies of requests alone. `unpinned` is when somebody lifted the pin [Unix ms]: it stays
-    lifted until something new is found. `behind` is what was said last of each partition (`behind.py`). `attempts` says
-    how often versions were compared whose releases have ended, those that were most often, `targets` what versions are
-    held to by their releases, by SLI.
+    `cooled` ends a cool-down, Unix ms. `began` is the pane of the first request; once `settled`, new versions are
+    candidates. `overflow` is what is beyond a limit now. `promoted` are the shares of versions since one was promoted;
+    empty: gateways split the traffic by their own weights. `beside` says that others may serve beside the pinned
+    version, which gets only what the withdrawn had. `incidents` are open, by rule and version; for those of a version
+    under release another name stands for the rule (`incidents.py`). `mirrors` are the versions declared to answer only
+    copies of requests. `unpinned` is when somebody lifted the pin [Unix ms]: it stays lifted until harm is found anew.
+    `behind` has the last notice of each partition (`behind.py`). `attempts` says how often versions whose releases have
+    ended were compared, for those compared most often; `targets` are the targets of versions from their releases, by
+    SLI.
     """
 
     writer: EventWriter
@@ -154,7 +155,7 @@ class Model(msgspec.Struct, kw_only=True):
 
     @property
     def quiet(self) -> bool:
-        """Whether time may pass without a trace while nothing comes in: nothing is due that time alone brings."""
+        """Whether time may pass without a trace while nothing comes in: nothing is due by time alone."""
         states = [release.state for release in self.releases.values()]
         withdrawn = any(isinstance(state, RolledBack | Verifying) for state in states)
         rolling = [state for state in states if isinstance(state, RollingOut | Promoted)]
@@ -165,9 +166,9 @@ class Model(msgspec.Struct, kw_only=True):
 
     @property
     def rests(self) -> bool:
-        """Whether a pane without anything of this model leaves no trace in it, whatever came in for others.
+        """Whether a pane without anything for this model leaves no trace in it, whatever came in for others.
 
-        Then it has no release and no pin, is not about to settle, and no alert waits for anything.
+        Then the model has no release and no pin, is not about to settle, and no alert waits for anything.
         """
         settling = self.began is not None and not self.settled
         held = self.releases or self.overridden or self.overflow or self.writer.pin is not None
@@ -189,7 +190,7 @@ class Model(msgspec.Struct, kw_only=True):
         return None if self.beside else self.writer.pin
 
     def weights(self, throttle_share: float) -> dict[str, float]:
-        """Return the shares that versions must get, as events say them."""
+        """Return the shares that versions must get, as events state them."""
         if self.alone is not None:
             return {self.alone: 1.0}
         slow = [
@@ -203,7 +204,7 @@ class Model(msgspec.Struct, kw_only=True):
         self.writer.pin, self.beside, self.unpinned = version, beside, None
 
     def unpin(self) -> None:
-        """Let traffic go to all versions but the withdrawn; look for those of them that were not gone yet."""
+        """Let traffic go to all versions that are not withdrawn; watch again those of these that had not left yet."""
         self.writer.pin, self.beside = None, False
         for release in self.releases.values():
             state = release.state
@@ -220,7 +221,7 @@ class Model(msgspec.Struct, kw_only=True):
         release: ReleaseState | None = None,
         **fields: object,
     ) -> ControlEvent:
-        """Say something; alerts may be muted, nothing else ever is. With `lifts` the version may serve again."""
+        """Return a control event; alerts may be muted, nothing else is. With `lifts` the version may serve again."""
         muted = kind == "alert" and self.alerts.is_muted(rule, at.ts)
         return self.writer.say(
             kind,

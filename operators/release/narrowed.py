@@ -1,4 +1,4 @@
-"""Alerts under a rule that has changed: of what it looks at no more nobody would ever say that it is over."""
+"""Alerts of a rule that has changed: for slices at which the rule no longer looks, nothing would ever end them."""
 
 from collections.abc import Collection
 
@@ -11,10 +11,10 @@ from operators.wire.control import Affected
 
 
 def narrow(alerts: Alerts, policy: Policy, changed: Collection[str]) -> None:
-    """Leave out what fires of slices, SLIs and versions at which the `changed` rules look no more.
+    """Drop from alerts the slices, SLIs and versions at which the `changed` rules no longer look.
 
-    An alert of which nothing is left is resolved with the next pane (`alert_events.py`). What compares releases is over
-    with them.
+    An alert with nothing left is resolved with the next pane (`alert_events.py`). Alerts of rules that compare releases
+    end with the releases.
     """
     rules = {rule.name: rule for rule in policy.rules if rule.name in changed and not isinstance(rule, ReleaseRule)}
     for (name, version), firing in alerts.firing.items():

@@ -1,6 +1,6 @@
-"""What a model remembers by the numbers of panes, under a policy whose panes have another length.
+"""Carries what a model remembers by pane number over to a policy with another pane length.
 
-Pins, releases, overrides, incidents and alerts stay. What rules compare begins anew, with the level of a further
+Pins, releases, overrides, incidents and alerts stay. The rules' comparisons begin anew, with the alpha of a further
 attempt: what was spent stays spent.
 """
 
@@ -15,7 +15,7 @@ from operators.window.pane_lengths import PaneLengths
 
 
 def renumber(model: Model, lengths: PaneLengths) -> None:
-    """Go over to the numbers of panes of another length."""
+    """Change to pane numbers of another length."""
     if model.began is not None:
         model.began = lengths.pane(model.began)
     model.overflow = {
@@ -38,7 +38,7 @@ def _renumber_served(served: Served, lengths: PaneLengths) -> None:
 def _renumber_release(release: ReleaseState, lengths: PaneLengths) -> None:
     release.since = lengths.pane(release.since)
     release.warm_from, release.warm_until = (
-        # Rounded up: a pane that begins within the warm-up is a part of it.
+        # Rounded up, as a pane that begins within the warm-up is part of it.
         -(-pane * lengths.before // lengths.now)
         for pane in (release.warm_from, release.warm_until)
     )
@@ -55,7 +55,7 @@ def _renumber_release(release: ReleaseState, lengths: PaneLengths) -> None:
 
 
 def _renumber_slice(known: FirstServed, lengths: PaneLengths) -> None:
-    """Let the blip that runs end as it stands, and another begin."""
+    """Let the running blip end as it stands, and another begin."""
     known.begin(0, lengths.pane(known.first))
     known.past = {
         sli: msgspec.structs.replace(each, since=lengths.pane(each.since)) for sli, each in known.past.items()

@@ -1,6 +1,6 @@
-"""What a model remembers under another policy file than the one it was decided by before.
+"""What a model remembers when another policy file decides on it than before.
 
-Pins, releases, overrides, incidents and alerts stay. What rules compare begins anew, with the level of a further
+Pins, releases, overrides, incidents and alerts stay. The rules' comparisons begin anew, with the alpha of a further
 attempt: what was spent stays spent.
 """
 
@@ -12,7 +12,7 @@ from operators.release.state import ReleaseState
 
 
 def begin_anew(model: Model, *, counted_alike: bool) -> None:
-    """Let rules begin anew; what is kept by the numbers of SLIs and measures stays where both count alike."""
+    """Let rules begin anew; what is kept by the numbers of SLIs and measures stays where both policies count alike."""
     model.bad.clear()
     for release in model.releases.values():
         if release.compared:
@@ -23,13 +23,13 @@ def begin_anew(model: Model, *, counted_alike: bool) -> None:
         return
     for served in model.served.values():
         for counts in (*served.buckets.values(), *served.hours.values()):
-            del counts[1:]  # Requests stay; room for what is counted now is made when it is read (`widening.py`).
+            del counts[1:]  # Requests stay; room for the present SLIs is made when the model is read (`widening.py`).
     for release in model.releases.values():
         _forget_counts(release)
 
 
 def last_to_speak(known: Model | None, other: Model) -> Model:
-    """Return that of two which said something last; where neither did since, that which served last, or the first."""
+    """Return the one of two that wrote an event last; if neither did since, the one that served last, or the first."""
     return other if known is None or _last(other) > _last(known) else known
 
 

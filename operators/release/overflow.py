@@ -19,7 +19,7 @@ WORDS: dict[Kind, str] = {
 
 
 def tell_overflow(model: Model, at: PaneContext, folded: Sequence[Folded]) -> list[ControlEvent]:
-    """Take what was beyond a limit of a model in a pane; return alerts when that begins and when it ends."""
+    """Take the names of a model beyond a limit in a pane; return alerts when that begins and when it ends."""
     events = []
     for each in folded:
         before = model.overflow.get(each.kind)

@@ -1,7 +1,7 @@
-"""Which of the slices and SLIs that a rule names are a candidate's own harm: those alone take it out.
+"""Which of the slices and SLIs that a rule names are a candidate's own harm: only those take it out.
 
-A rule may name several at once. One may have a cause that the baseline shares, or rest on what a single producer says,
-beside one that is the candidate's own: that one acts, whichever is the worst.
+A rule may name several at once. One may have a cause that the baseline shares, or rest on the events of a single
+producer, while another is the candidate's own: that one acts, whichever is the worst.
 """
 
 from typing import NamedTuple
@@ -22,7 +22,7 @@ Slices = tuple[Affected, ...]  # Never empty, worst first.
 
 
 class Spared(NamedTuple):
-    """Why nothing is done but to hold the promotion."""
+    """Why nothing is done but hold the promotion."""
 
     how: Hold
     reason: str
@@ -31,7 +31,7 @@ class Spared(NamedTuple):
 def own_harm(
     model: Model, at: PaneContext, release: ReleaseState, rule: Rule, slices: Slices, *, shared_counts: bool
 ) -> Slices | Spared:
-    """Return what of the slices acts on a candidate; `shared_counts`: a cause that it shares spares it."""
+    """Return the slices that act on a candidate; with `shared_counts`, a cause shared with the baseline spares it."""
     own = slices
     if shared_counts:
         shared = {
@@ -59,17 +59,17 @@ def _by_what(slices: Slices) -> dict[str | None, Slices]:
 
 
 def _acts(rule: Rule, slices: Slices) -> bool:
-    """Tell whether any of these takes a version out: of a comparison, where its slices only hold, all traffic alone."""
+    """Tell whether any of these takes a version out: only all traffic, where slices of a comparison only hold."""
     alone = isinstance(rule, ReleaseRule) and rule.slice_action not in TAKES_OUT
     return any(not alone or each.slice == "*" or each.evidence.historical for each in slices)
 
 
 def _is_shared(model: Model, at: PaneContext, release: ReleaseState, slices: Slices) -> bool:
-    """Tell of one SLI whether the baseline degrades as well, which explains at least half of the candidate's harm.
+    """Tell, for one SLI, whether the baseline degrades, too, which explains at least half of the candidate's harm.
 
     Degrading: with b the ratio of bad events of the baseline, all traffic, in the hour before the harm began, and b',
     c' those of both versions since then, b' > b surely, and b' - b >= c' - b'. Where only slices are BAD, c' - b' is
-    the difference found in the worst of them. Once that is so, b stays what it was until the baseline has recovered: a
+    the difference found in the worst of them. Once that is so, b stays as it was until the baseline has recovered: a
     long outage does not become the norm. A rule without an SLI has no such ratio: its cause counts as the candidate's
     own.
     """

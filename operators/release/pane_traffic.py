@@ -1,7 +1,7 @@
-"""What came in for the models of a shard in a closed pane: as much as every model remembers, whatever is under way.
+"""The traffic of all models of a shard in a closed pane: what every model remembers, whatever is under way.
 
-Read from the columns of the pane once for all models. Whatever else is known of a pane is asked for where something
-happens to a model (`contexts.py`).
+It is read from the columns of the pane once for all models. Anything else known about a pane is only looked up where
+something happens to a model (`contexts.py`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -34,7 +34,7 @@ class VersionTraffic(NamedTuple):
 
 
 class ScoredVersion(NamedTuple):
-    """What judges said of a version: so many of an SLI's judgements count, so many count neither way."""
+    """Judgements of a version by one SLI: how many count, and how many count neither way."""
 
     version: str
     sli: str
@@ -43,10 +43,10 @@ class ScoredVersion(NamedTuple):
 
 
 class PaneTraffic(msgspec.Struct, frozen=True, kw_only=True):
-    """A pane, with the minute (`bucket`) and `hour` it is in. `came` is by model, also of versions that answer copies.
+    """A pane, with the minute (`bucket`) and `hour` it is in. `came` is by model, with versions that answer copies.
 
-    `known` panes after its last request a version is known no longer. `scored` is by model, where judges said anything.
-    `by_version` is what `requests` returns, of the models it was asked of.
+    A version is no longer known `known` panes after its last request. `scored` is by model, where there are judgements.
+    `by_version` keeps the results of `requests`.
     """
 
     pane: int
@@ -59,7 +59,7 @@ class PaneTraffic(msgspec.Struct, frozen=True, kw_only=True):
     by_version: dict[str, dict[str, int]] = {}
 
     def requests(self, model: str) -> dict[str, int]:
-        """Return the requests of a model by version, those of copies left out."""
+        """Return the requests of a model by version, without those of copies."""
         known = self.by_version.get(model)
         if known is None:
             came = self.came.get(model, ())
@@ -72,7 +72,7 @@ class PaneTraffic(msgspec.Struct, frozen=True, kw_only=True):
 def traffic_of(
     counts: PaneCounts, names: Sequence[SliceSeries], slots: ModelSlots, part: Partial | None, policy: Policy
 ) -> PaneTraffic:
-    """Return what came in with a pane; `slots` are those of the names."""
+    """Return the traffic of a pane; `slots` are those of the names."""
     rows = slots.versions(counts)
     series = [names[slot] for slot in counts.slots[rows].tolist()]
     slis = counts.slis.take(rows, axis=0)
@@ -93,7 +93,7 @@ def traffic_of(
 
 
 def _scored(series: Sequence[SliceSeries], slis: Ints, policy: Policy) -> dict[str, list[ScoredVersion]]:
-    """Return what judges said of the versions, whose SLIs were counted as `slis` (series, S, 3)."""
+    """Return the judgements of the versions, whose SLIs were counted as `slis` (series, S, 3)."""
     found: dict[str, list[ScoredVersion]] = {}
     scored = [index for index, sli in enumerate(policy.slis) if sli.scored]
     of_scored = slis[:, scored]

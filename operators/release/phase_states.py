@@ -1,6 +1,6 @@
 """What is known of a version in each phase: one tagged struct per phase, with that and nothing else.
 
-The tag is the name of the phase (`transitions.py`). A steady version has none: nothing is known of it. Only
+The tag is the name of the phase (`transitions.py`). A steady version has no state, as nothing is known about it. Only
 `machine.py` puts a version into another state. Times are Unix ms.
 """
 
@@ -16,8 +16,8 @@ from operators.stats.sample_ratio import TrafficSplit
 from operators.stats.traffic_gone import Gone
 from operators.stats.traffic_share import Excess
 
-# "unpinnable": there is no version to go back to; "cool-down": none is gone back to so soon after another rollback.
-# "slice": all traffic would pass, a small slice is surely far worse; "unserved": it would, as far as it was served.
+# "unpinnable": there is no version to go back to; "cool-down": it is too soon after another rollback.
+# "slice": all traffic would pass, a small slice is surely far worse; "unserved": it passes only on what it served.
 Hold = Literal[
     "hold", "throttle", "unpinnable", "shared cause", "cool-down", "one producer", "slice", "unserved", "judge"
 ]
@@ -36,10 +36,10 @@ class Actionable(msgspec.Struct, kw_only=True):
     """A version that rules may act on.
 
     `holds` are, by rule, the reasons that stop its promotion (or an action) as of the pane last evaluated, `held` those
-    of the pane before: what changed becomes an event. One that is `throttled` must get little traffic. `shared` has by
-    SLI the counts of the baseline from before it degraded too, for as long as it is degraded; `shared_values` the same
-    by rule and measure, a bucket of values before the two counts. `producers` has by bucket and producer the version's
-    events of each SLI, then the bad ones of each.
+    of the pane before: what changed becomes an event. A `throttled` version must get little traffic. `shared` has, by
+    SLI, the baseline's counts from before it degraded as well, for as long as it is degraded; `shared_values` the same
+    by rule and measure, a bucket of values before the two counts. `producers` has, by bucket and producer, the
+    version's events of each SLI, then the bad ones of each.
     """
 
     holds: dict[str, Hold] = {}
@@ -55,15 +55,15 @@ class Actionable(msgspec.Struct, kw_only=True):
 
 
 class Serving(Actionable, kw_only=True, tag="serving"):
-    """No release is about it, and a rule that acts is BAD on it (`serving.py`)."""
+    """A version without a release on which a rule that acts is BAD (`serving.py`)."""
 
 
 class RollingOut(Actionable, kw_only=True, tag="rolling_out"):
     """A candidate beside its baseline.
 
     `split` tests the declared share of the traffic, None where none was declared. `missed` requests came since its last
-    one, of which it had `usual` [share] before; `silent`: that was told. `replaced` is by rule what is known of it
-    while its baseline serves no more.
+    one, of which it had the share `usual` before; `silent`: people have been told. `replaced` is, by rule, what is
+    known about it while its baseline serves no more.
     """
 
     split: TrafficSplit | None = None
@@ -74,10 +74,10 @@ class RollingOut(Actionable, kw_only=True, tag="rolling_out"):
 
 
 class Promoted(Actionable, kw_only=True, tag="promoted"):
-    """It passed; rules still compare it with its baseline, and act on it.
+    """A candidate that passed; rules still compare it with its baseline, and act on it.
 
-    `replaced` is as before: once its baseline serves no more, it is compared with what that had. `first_served` are by
-    rule the slices that it serves only since then (`first_served.py`).
+    `replaced` as in `RollingOut`: once its baseline serves no more, it is compared with the baseline's past.
+    `first_served` are, by rule, the slices that it serves only since its promotion (`first_served.py`).
     """
 
     replaced: dict[str, Replaced] = {}
@@ -87,9 +87,9 @@ class Promoted(Actionable, kw_only=True, tag="promoted"):
 class Leaving(msgspec.Struct, kw_only=True):
     """The traffic of a withdrawn version while it is not sure that it has left.
 
-    `gone` tests whether it has, and `health` how what serves has done since it seems so. `loose` says that people are
-    to hear of it if it serves although it was never seen to have left: what kept it away was lifted, or there were too
-    few requests to tell.
+    `gone` tests whether it has left, and `health` how the versions that serve have done since it seems so. `loose` says
+    that people are told if the version serves, although it was never seen to have left: what kept it away was lifted,
+    or there were too few requests to tell.
     """
 
     gone: Gone = msgspec.field(default_factory=Gone)
@@ -98,7 +98,7 @@ class Leaving(msgspec.Struct, kw_only=True):
 
 
 class Left(msgspec.Struct, kw_only=True):
-    """The traffic of a withdrawn version has left it at `applied`; `health` is how what serves has done since."""
+    """The traffic of a withdrawn version left it at `applied`; `health` is how what serves has done since."""
 
     applied: int
     health: Health = msgspec.field(default_factory=Health)
@@ -107,10 +107,10 @@ class Left(msgspec.Struct, kw_only=True):
 class Withdrawn(msgspec.Struct, kw_only=True):
     """A version that should serve nobody.
 
-    The harm began at `onset`, where that is known, and was `detected` when it was withdrawn for its `cause`. `share` is
-    what it had of the requests before, `refuge` where its traffic was sent, None where it was left to the others.
-    `excess` tests whether it surely serves, None while nothing speaks for that; `again` what it does since somebody
-    lifted the pin.
+    The harm began at `onset`, where that is known, and was `detected` when the version was withdrawn for its `cause`.
+    `share` is its earlier share of the requests, `refuge` where its traffic was sent, None where it was left to the
+    others. `excess` tests whether it surely serves, None while nothing points to that; `again` what it does since
+    somebody lifted the pin.
     """
 
     cause: Cause
@@ -152,11 +152,11 @@ class Recovered(Withdrawn, kw_only=True, tag="recovered"):
 
 
 class Ineffective(Withdrawn, kw_only=True, tag="ineffective"):
-    """It did not help by the deadline: its traffic has not left, or its users are not well."""
+    """The rollback did not help by the deadline: its traffic has not left, or its users are not well."""
 
 
 class Overridden(msgspec.Struct, kw_only=True, tag="overridden"):
-    """Somebody lets it run, whatever the rules say; `times` are those of the harm that it was withdrawn for before."""
+    """Somebody lets it run, whatever the rules say; `times` are those of the harm for which it was withdrawn before."""
 
     times: Times = msgspec.field(default_factory=Times)
 

@@ -1,4 +1,4 @@
-"""On whose events a verdict rests: what one of several producers alone says is looked at by a person first.
+"""On whose events a verdict rests: if mostly on those of one of several producers, a person looks at it first.
 
 A producer is a value of the slice dimension that the policy names. Counts are of the candidate's events since the harm
 began, in whole buckets (`traffic.py`), as far back as these are kept.
@@ -14,7 +14,7 @@ PRODUCERS_MAX = 100  # Of one candidate and bucket; the rest are counted togethe
 
 
 def note_producers(model: Model, at: PaneContext) -> None:
-    """Remember how many events of each SLI, and bad ones, each producer sent of every candidate."""
+    """Remember, for each producer, how many events of every candidate it sent by SLI, and how many of them were bad."""
     bucket = bucket_of(at.pane, at.policy.pane_ms)
     for release in model.releases.values():
         came = at.producers(release.candidate) if release.is_actionable else {}

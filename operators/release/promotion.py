@@ -15,14 +15,14 @@ from operators.stats.sample_ratio import TrafficSplit
 from operators.wire.control import ControlEvent, Evidence, Severity
 from operators.wire.mirrored import is_mirrored, original
 
-SPLIT = "traffic-split"  # What the check of the traffic split is called where a rule is named.
+SPLIT = "traffic-split"  # The check of the traffic split, where events name a rule.
 
 
 def check_split(model: Model, at: PaneContext) -> list[ControlEvent]:
-    """Compare the traffic of the arms with what the release declared; a mismatch alerts, and holds while it lasts.
+    """Compare the traffic of the arms with the declared shares; a mismatch alerts, and holds while it lasts.
 
-    Traffic counts from the pane after the one in which the candidate first serves its declared share, which is part of
-    the old one, and after the policy's `warm_up`, in which gateways take the share over.
+    Traffic counts after the pane in which the candidate first serves its declared share, which is partly of the old
+    share, and after the policy's `warm_up`, in which gateways take the share over.
     """
     events = []
     for release in model.releases.values():
@@ -43,7 +43,7 @@ def check_split(model: Model, at: PaneContext) -> list[ControlEvent]:
 def _split_events(
     model: Model, at: PaneContext, release: ReleaseState, split: TrafficSplit, p_value: float
 ) -> list[ControlEvent]:
-    """Say that the traffic of a release does not come as declared, or that it does again."""
+    """Write the event that the traffic of a release does not come as declared, or that it does again."""
     n, share = int(split.counts.sum()), float(split.shares[0])
     evidence = Evidence(p_value=p_value, n=n, value=int(split.counts[0]) / n, threshold=share)
     reason = "requests arrive in other shares than were declared: the arms may not be comparable"
@@ -88,7 +88,7 @@ def promote(model: Model, at: PaneContext, findings: Sequence[CanaryFinding]) ->
 def _is_held(model: Model, at: PaneContext, release: ReleaseState) -> bool:
     return (
         release.phase != "rolling_out"
-        or release.since > at.pane  # What the rules found was found before it began anew.
+        or release.since > at.pane  # The rules' findings are from before it began anew.
         or bool(release.holds)
         or (release.split is not None and release.split.unhealthy)
         or at.ts < model.cooled
@@ -98,7 +98,7 @@ def _is_held(model: Model, at: PaneContext, release: ReleaseState) -> bool:
 
 
 def _going_on(model: Model, at: PaneContext, release: ReleaseState) -> dict[str, float]:
-    """Return the shares of others whose releases go on: as they were declared, else of the last minutes."""
+    """Return the shares of other versions whose releases go on: as declared, else those of the last minutes."""
     declared = {
         name: other.declared.traffic_share if other.declared is not None else None
         for name, other in model.releases.items()
@@ -108,7 +108,7 @@ def _going_on(model: Model, at: PaneContext, release: ReleaseState) -> dict[str,
 
 
 def _succeed(model: Model, at: PaneContext, release: ReleaseState) -> None:
-    """Let a promoted version take its baseline's place: also as what discovered candidates are compared with."""
+    """Let a promoted version take its baseline's place, also as the baseline of discovered candidates."""
     if model.phase_of(release.baseline) == "promoted":
         end(model, release.baseline)
     for other in model.releases.values():

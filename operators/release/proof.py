@@ -1,7 +1,7 @@
-"""Evidence in words: what was counted, against what, and how sure that is.
+"""Evidence in words: what was counted, against what, and how sure the result is.
 
-One convention: a ratio is always that of bad events, in per cent, whichever of the two a rule judges. "Surely" are
-bounds at the rule's confidence.
+One convention: a ratio is always that of bad events, in per cent, even if a rule judges the good ones. "Surely" refers
+to bounds at the rule's confidence.
 """
 
 import math
@@ -16,7 +16,7 @@ REASON_MAX = 300
 RARE = 1e6  # "Less than one in so many releases": beyond this no reader needs the number.
 CHANCE_MAX = 0.5  # What chance does more often than this is no proof.
 SAME = 1e-9  # Two ratios so close are one.
-GONE = "no events since"  # What the evidence of an absence says.
+GONE = "no events since"  # In evidence of an absence.
 
 
 def line(text: str, longest: int = NAME_MAX) -> str:
@@ -25,7 +25,7 @@ def line(text: str, longest: int = NAME_MAX) -> str:
 
 
 def slice_words(text: str) -> str:
-    r"""Return a slice as people read it: values that are empty, or could be taken for something else, in quotes.
+    r"""Return a slice as people read it, with values in quotes that are empty or could be mistaken for something.
 
     >>> slice_words("region=eu,segment=a\\,b"), slice_words("region="), slice_words("*")
     ('region=eu,segment="a,b"', 'region=""', '*')
@@ -65,7 +65,7 @@ def proof(evidence: Evidence) -> str:
     name = line(evidence.sli or evidence.measure or "")
     reason = line(evidence.reason or "", REASON_MAX)
     if evidence.reason and evidence.measure and evidence.watermark is not None:
-        return reason  # Of a monitor: it names what it is about.
+        return reason  # A monitor's reason names what it is about.
     if evidence.reason == GONE and evidence.since is not None:
         return f"{GONE} {clock(evidence.since)}"
     parts = [part for part in (_counted(evidence), reason) if part]
@@ -90,7 +90,7 @@ def _counted(evidence: Evidence) -> str:
 
 
 def _ratio(evidence: Evidence, good: int, bad: int) -> str:
-    """Return the ratio of bad events, also where a rule judges that of good ones."""
+    """Return the ratio of bad events, even where a rule judges the ratio of good ones."""
     n, value, limit, low, high = good + bad, evidence.value, evidence.threshold, evidence.lower, evidence.upper
     of_good = bool(n) and value is not None and abs(value - good / n) < SAME and (good != bad or (limit or 0) > 1 / 2)
     if of_good:
@@ -140,7 +140,7 @@ def _surely_percent(low: float | None, high: float | None) -> str:
 
 
 def _points(difference: float) -> str:
-    """In points; what rounding left of nothing is nothing."""
+    """In points; what is zero up to rounding is zero."""
     return f"{100 * difference if abs(difference) > SAME else 0.0:.3g}"
 
 

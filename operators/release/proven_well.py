@@ -1,10 +1,10 @@
-"""Has it helped? Whether what a version was withdrawn for is surely over with what serves now, for every kind of cause.
+"""Has the rollback helped? Whether the cause of a withdrawal is surely over with what serves now, for every kind.
 
 - An SLI, or a measure of a canary: the ratio of bad events is surely nearer to the better arm's (`recovery_test.py`).
-- Any other rule: it says OK of what serves, on the slice that was worst, since the traffic has moved for as long as its
+- Any other rule: it is OK for what serves, on the slice that was worst, once the traffic has moved for as long as its
   window is. That it is not BAD proves nothing: it may have seen too little.
 - Somebody took the version out: nothing that pages or acts is BAD on any version that may serve.
-- A canary rule without bad events to count: nothing can prove it, as that judges no version by itself.
+- A canary rule without bad events to count: nothing can prove it, as such a rule judges no version by itself.
 """
 
 import math
@@ -52,7 +52,7 @@ def proven_well(model: Model, at: PaneContext, cause: Cause, traffic: Left, heir
 
 
 def found_ill(model: Model, cause: Cause, traffic: Left, heirs: Sequence[str]) -> tuple[Evidence, str | None]:
-    """Return what is known of what serves, and in words that it is ill; None where too little is known to say so."""
+    """Return what is known about what serves, and why it is ill, in words; None where too little is known for that."""
     if cause.level is not None:
         evidence = _health(cause, cause.level, traffic.health)
         unsure = evidence.value is not None and evidence.value <= (evidence.threshold or 0.0)
@@ -65,7 +65,7 @@ def found_ill(model: Model, cause: Cause, traffic: Left, heirs: Sequence[str]) -
 
 
 def pages(model: Model) -> list[tuple[str, str]]:
-    """Return the rules and versions of alerts that page, but for those of versions that are withdrawn or copies."""
+    """Return the rules and versions of alerts that page, except on versions that are withdrawn or copies."""
     return [
         key
         for key, firing in sorted(model.alerts.firing.items())

@@ -1,8 +1,8 @@
-"""Where the traffic of a version that is taken out may go: to its baseline, to what the policy names, or nowhere.
+"""Where the traffic of a withdrawn version may go: to its baseline, to what the policy names, or nowhere.
 
 What the policy names (`fallback`, of a rule or of a model) is a version, or something else that the gateway knows by
 that name, such as a heuristic: it need not have served. A version without a baseline may also be exchanged for another
-that serves and surely does better by the rule's SLI: in an outage of all of them no other is better.
+that serves and surely does better by the rule's SLI; in an outage of all versions none is better.
 """
 
 from fnmatch import fnmatchcase
@@ -21,18 +21,18 @@ from operators.wire.control import Evidence
 from operators.wire.mirrored import is_mirrored
 
 MILD: tuple[Action, ...] = ("alert", "hold")  # Such a rule acts on promotions, not on traffic.
-ALPHA = 0.01  # Of the bounds by which two versions are compared, each.
+ALPHA = 0.01  # Of each of the bounds by which two versions are compared.
 
 
 def fallback_of(rule: Rule | None, releases: Releases, model: str) -> str:
-    """Return "hold", "kill" or a name: what the rule says, or if that is "hold" what its model's is."""
+    """Return "hold", "kill" or a name: what the rule says, or if that is "hold", what its model's `fallback` is."""
     if rule is not None and rule.fallback != "hold":
         return rule.fallback
     return next((named for pattern, named in releases.fallback.items() if fnmatchcase(model, pattern)), "hold")
 
 
 def named_refuge(model: Model, at: PaneContext, release: ReleaseState, rule: Rule | None) -> str | None:
-    """Return what the policy names to go to, None if it names nothing that is fit."""
+    """Return what the policy names to go to, None if it names nothing fit."""
     named = fallback_of(rule, at.policy.releases, model.writer.model)
     if named in ("hold", "kill", release.candidate) or harms(model, at, named) is not None:
         return None
@@ -42,7 +42,7 @@ def named_refuge(model: Model, at: PaneContext, release: ReleaseState, rule: Rul
 def refuge_of(
     model: Model, at: PaneContext, release: ReleaseState, rule: Rule, evidence: Evidence
 ) -> tuple[str | None, str]:
-    """Return where the traffic of a version may go to, or None and why nowhere."""
+    """Return where the traffic of a version may go, or None with the reason."""
     why = unfit(model, at, release.baseline) if release.baseline else None
     if release.baseline and why is None:
         return release.baseline, ""
@@ -61,11 +61,11 @@ def usual_refuge(model: Model, at: PaneContext, release: ReleaseState) -> str | 
 
 
 def unfit(model: Model, at: PaneContext, version: str) -> str | None:
-    """Return why a version is none to go back to, None if it is one.
+    """Return why traffic cannot go back to a version, None if it can.
 
-    Unfit: not known, which is that it has had no request within the policy's `known`; rolled back or killed itself, and
-    no override lets it run; or BAD on all traffic by a rule that pages or acts. A leak that only makes a ticket is no
-    reason to leave users with what is worse still.
+    Unfit: not known, that is, without a request within the policy's `known`; rolled back or killed itself, with no
+    override that lets it run; or BAD on all traffic by a rule that pages or acts. A leak that only makes a ticket is no
+    reason to leave users with something worse.
     """
     if version not in model.served or version == OTHER:
         return f"{version} is not known: it has not served within {at.policy.releases.known_ms / HOUR_MS:g} h"
@@ -83,7 +83,7 @@ def recently(at: PaneContext) -> int:
 
 
 def harms(model: Model, at: PaneContext, version: str) -> str | None:
-    """Return why traffic should go to something else than a version, None if nothing says so."""
+    """Return why traffic should leave a version, None if nothing says so."""
     other = model.releases.get(version)
     if other is not None and other.withdrawn:
         return f"{version} was withdrawn itself"
@@ -92,7 +92,7 @@ def harms(model: Model, at: PaneContext, version: str) -> str | None:
 
 
 def why_bad(model: Model, at: PaneContext, version: str) -> str | None:
-    """Return a rule that pages or acts, and finds a version BAD on all traffic; None if none does."""
+    """Return a rule that pages or acts and is BAD on all traffic of a version; None without any."""
     grave = {rule.name for rule in at.policy.rules if rule.severity == "page" or rule.action not in MILD}
     for (rule, bad), slices in model.bad.items():
         whole = [each for each in slices.values() if each.series.text == "*"]
@@ -130,7 +130,7 @@ def _better(model: Model, at: PaneContext, release: ReleaseState, evidence: Evid
 
 
 def _surely_worse(mine: Counted, other: Counted) -> bool:
-    """Tell whether the first has the higher ratio of bad events: by Clopper-Pearson, each bound at ALPHA."""
+    """Tell whether the first surely has the higher ratio of bad events: Clopper-Pearson, each bound at ALPHA."""
     if not (sum(mine) and sum(other)):
         return False
     lowest = lower_bound(np.array([mine[1]]), np.array([sum(mine)]), ALPHA)[0]

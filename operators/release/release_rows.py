@@ -1,4 +1,4 @@
-"""Where the releases of a model stand, as rows of table `release`: one where anything of it has changed with a pane."""
+"""The releases of a model as rows of table `release`: one row where anything about it has changed with a pane."""
 
 from collections.abc import Iterator, Mapping
 
@@ -10,13 +10,13 @@ from operators.store.rows import Rows
 from operators.wire.commands import TARGETS, Details, Release
 from operators.wire.events import ms_of
 
-FORGOTTEN = "forgotten"  # The phase of a release that nobody remembers any more.
+FORGOTTEN = "forgotten"  # The phase of a release that is no longer remembered.
 
 
 class ShownRelease(msgspec.Struct, frozen=True, kw_only=True):
-    """What people are shown of a release; `since` is the pane it began with.
+    """What people are shown about a release; `since` is the pane it began with.
 
-    `holds` says by rule how it holds the promotion.
+    `holds` says, by rule, how the promotion is held.
     """
 
     baseline: str
@@ -52,7 +52,7 @@ def shown_releases(model: Model) -> ShownReleases:
 
 
 def _json(release: Release | None) -> str:
-    """Return what was said of both versions, with their targets."""
+    """Return what the command says about both versions, with their targets, as JSON."""
     if release is None:
         return ""
     words: Details = {
@@ -65,7 +65,7 @@ def _json(release: Release | None) -> str:
 def release_rows(
     before: Mapping[str, ShownReleases], after: Mapping[str, ShownReleases], pane: int, policy: Policy
 ) -> Rows:
-    """Return a row for each release that does not stand as it did, by model; one that is gone is `FORGOTTEN`."""
+    """Return a row, by model, for each release whose state has changed; one that is gone is `FORGOTTEN`."""
     changed = [
         (model, candidate, shown)
         for model in sorted({*before, *after})

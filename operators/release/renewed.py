@@ -1,4 +1,4 @@
-"""Slices of an alert that is repeated, with the evidence of this pane; that of its begin is in its first event."""
+"""Slices of an alert that is repeated, with the evidence of this pane; the first event has that of the beginning."""
 
 from collections.abc import Sequence
 
@@ -15,7 +15,7 @@ def renewed(at: PaneContext, rule: str, version: str, slices: Sequence[Affected]
 
 
 def _renewed(at: PaneContext, rule: str, version: str, affected: Affected) -> Affected:
-    # What was compared with the past has no present numbers of a rule.
+    # A comparison with the past has no present numbers of a rule.
     if affected.verdict not in ("BAD", "STALE") or affected.evidence.historical:
         return affected
     _, evidence = at.current(rule, version, affected.slice, compared_of(affected))

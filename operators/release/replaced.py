@@ -1,4 +1,4 @@
-"""What a canary rule knows of a candidate whose baseline serves no more: blip by blip, of each SLI on events."""
+"""What a canary rule knows about a candidate whose baseline serves no more: blip by blip, for each SLI on events."""
 
 import msgspec
 
@@ -7,11 +7,11 @@ from operators.wire.control import Affected
 
 
 class Replaced(msgspec.Struct, kw_only=True):
-    """The `blip` that runs has had `total` requests, the baseline `baseline` of them, and `counts` good and bad by SLI.
+    """The running `blip` has had `total` requests, `baseline` of them the baseline's; `counts` are good and bad by SLI.
 
-    It began in pane `first` at the earliest. `past` is what the blips before say of each SLI, and `found` what was
-    found BAD; `unknown` says why one cannot be compared, and `alerted` that people know. SLIs are numbers of
-    the policy.
+    It began in pane `first` at the earliest. `past` is the result of earlier blips for each SLI, and `found` what was
+    BAD; `unknown` says why one cannot be compared, and `alerted` that people have been told. SLIs are numbers of the
+    policy.
     """
 
     blip: int
@@ -25,7 +25,7 @@ class Replaced(msgspec.Struct, kw_only=True):
     alerted: bool = False
 
     def add(self, total: int, baseline: int, counts: dict[int, tuple[int, int]]) -> None:
-        """Add a pane to the blip that runs."""
+        """Add a pane to the running blip."""
         self.total += total
         self.baseline += baseline
         for sli, (good, bad) in counts.items():
@@ -38,10 +38,10 @@ class Replaced(msgspec.Struct, kw_only=True):
 
 
 class FirstServed(msgspec.Struct, kw_only=True):
-    """What a canary rule knows of a slice that a version serves since it was promoted, `until` then [Unix ms].
+    """What a canary rule knows about a slice that a version serves only since its promotion, `until` then [Unix ms].
 
-    `usual` are good and bad events of the baseline there before, by SLI. The `blip` that runs began in pane `first`; it
-    has had `counts` of the version, and `others` of its baseline. `past` and `found` are as in `Replaced`.
+    `usual` are the baseline's earlier good and bad events there, by SLI. The running `blip` began in pane `first`; it
+    has `counts` of the version, and `others` of its baseline. `past` and `found` are as in `Replaced`.
     """
 
     dims: dict[str, str]
@@ -55,7 +55,7 @@ class FirstServed(msgspec.Struct, kw_only=True):
     found: dict[int, Affected] = {}
 
     def add(self, counts: dict[int, tuple[int, int]], others: dict[int, tuple[int, int]]) -> None:
-        """Add a pane to the blip that runs."""
+        """Add a pane to the running blip."""
         for mine, came in ((self.counts, counts), (self.others, others)):
             for sli, (good, bad) in came.items():
                 before = mine.get(sli, (0, 0))

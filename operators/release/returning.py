@@ -1,9 +1,9 @@
 """Withdrawn stays withdrawn: a version that serves again is pinned away again, and somebody is woken.
 
-Until an override or a release of that very version, however long ago it was withdrawn. One that never stopped is told
-of once, as soon as that is sure after the policy's `drain`: to pin it away again would change nothing. Where there were
-too few requests to tell (`verification.py`), or the pin that kept it away was lifted, it is looked for as one that
-left. A pin that somebody lifted by hand stays lifted until harm is found anew (`unpinned.py`).
+This holds until an override or a release of that very version, however long ago it was withdrawn. A version that never
+stopped is reported once, as soon as that is sure after the policy's `drain`: pinning it away again would change
+nothing. Where there were too few requests to tell (`verification.py`), or the pin that kept it away was lifted, it is
+watched like one that left. A pin that somebody lifted by hand stays lifted until harm is found anew (`unpinned.py`).
 """
 
 from operators.release.model import Model, PaneContext
@@ -44,7 +44,7 @@ def watch(model: Model, at: PaneContext) -> list[ControlEvent]:
 
 
 def _has_left(state: Withdrawn) -> bool:
-    """Tell whether people must hear again of a version that serves: it had left, or nobody could tell."""
+    """Tell whether people must be told that a version serves: it had left, or that could not be known."""
     return state.traffic.loose if isinstance(state.traffic, Leaving) else True
 
 
@@ -59,9 +59,9 @@ def _ignored(model: Model, at: PaneContext, release: ReleaseState, state: Withdr
 def _withdraw_again(
     model: Model, at: PaneContext, release: ReleaseState, state: Withdrawn, excess: Excess
 ) -> ControlEvent:
-    """Pin traffic away from a version; or bar that version alone, where others serve beside the baseline."""
+    """Pin traffic away from a version; or bar only that version, where others serve beside the baseline."""
     refuge = state.refuge or release.baseline
-    # What was gone to before need not have served.
+    # An earlier refuge need not have served.
     fit = unfit(model, at, refuge) is None or (refuge == state.refuge and refuge not in model.served)
     lifted = model.unpinned is not None
     pins = bool(model.writer.pin is None and refuge and fit and not lifted and not _others(model, at, release))
@@ -77,7 +77,7 @@ def _withdraw_again(
 def _pin_again(
     model: Model, at: PaneContext, release: ReleaseState, state: Withdrawn, evidence: Evidence
 ) -> ControlEvent:
-    """Withdraw a version once more that does harm since somebody lifted the pin."""
+    """Withdraw a version once more, because it does harm since somebody lifted the pin."""
     refuge = state.refuge or release.baseline
     fit = bool(refuge) and unfit(model, at, refuge) is None and not _others(model, at, release)
     model.unpinned = None

@@ -1,4 +1,4 @@
-"""Withdrawing a candidate: to which version, unless its harm has a cause that it shares; at most once a release."""
+"""Withdrawing a candidate: to which version, unless its harm has a shared cause; at most once a release."""
 
 from typing import Any
 
@@ -30,7 +30,7 @@ def withdraw(
     model: Model, at: PaneContext, release: ReleaseState, rule: Rule, action: Action, slices: Slices
 ) -> list[ControlEvent]:
     """Roll a candidate back or kill it, or say why not."""
-    # One more version that is kept out beside those that serve well moves no pin.
+    # One more version that is kept out while others serve well beside the pinned one moves no pin.
     moves = not (model.beside and model.writer.pin == release.baseline)
     if at.ts < model.cooled and moves:
         # No event: the earlier one stands.
@@ -71,7 +71,7 @@ def take_out(
 def hold(
     model: Model, at: PaneContext, release: ReleaseState, rule: Rule, how: Hold, reason: str, slices: Slices
 ) -> list[ControlEvent]:
-    """Hold the promotion for as long as this is called at every pane; say so when it begins."""
+    """Hold the promotion for as long as this is called at every pane; return an event when it begins."""
     state = release.actionable
     state.holds[rule.name] = how
     state.throttled |= how == "throttle"
@@ -87,7 +87,7 @@ def hold(
 
 
 def end_shared(model: Model, at: PaneContext) -> None:
-    """Where a baseline has recovered, compare anew: what was found while both suffered says little of the candidate."""
+    """Where a baseline has recovered, compare anew: findings while both suffered say little of the candidate."""
     for release in model.releases.values():
         baseline = model.served.get(release.baseline)
         shared = release.actionable.shared if release.is_actionable else {}
@@ -113,7 +113,7 @@ def serves_beside(model: Model, at: PaneContext, release: ReleaseState, refuge: 
 
 
 def _cause(at: PaneContext, rule: Rule, slices: Slices) -> Cause:
-    """Keep why a candidate is withdrawn, and how low the bad ratio must come: half-way back to the better arm."""
+    """Return why a candidate is withdrawn, and how low the bad ratio must fall: half-way back to the better arm."""
     evidence = slices[0].evidence
     cause = Cause(rule=rule.name, runbook=rule.runbook, slices=slices, evidence=evidence)
     ratios, of = rule_kind_of(rule).recovery(rule, evidence), _counted(at, evidence)
@@ -124,7 +124,7 @@ def _cause(at: PaneContext, rule: Rule, slices: Slices) -> Cause:
 
 
 def _counted(at: PaneContext, evidence: Evidence) -> dict[str, Any]:
-    """Return what events are bad or good by, as fields of a level: an SLI, or a limit of a measure; {} for neither."""
+    """Return what makes events bad or good, as fields of a level: an SLI, or a limit of a measure; {} for neither."""
     if evidence.sli is not None:
         return {"sli": _index(at, evidence.sli)}
     names = [measure.name for measure in at.policy.measures]

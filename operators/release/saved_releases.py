@@ -1,4 +1,4 @@
-"""Releases and causes as they were saved when one class knew every phase: brought up to a state per phase."""
+"""Releases and causes saved when one class knew every phase, upgraded to one state per phase."""
 
 from typing import Any
 
@@ -23,7 +23,7 @@ from operators.stats.traffic_gone import Gone
 
 Fields = dict[str, Any]
 COMMON = ("candidate", "baseline", "since", "release", "unseen", "requests", "found", "found_beside")
-# What was called steady had been promoted: nothing was kept of other steady versions.
+# Versions called steady had been promoted: nothing was kept of other steady versions.
 ACTIONABLE: dict[str, type[Actionable]] = {"serving": Serving, "rolling_out": RollingOut, "steady": Promoted}
 
 

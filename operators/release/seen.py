@@ -1,4 +1,4 @@
-"""What a closed pane shows of each version beside its counts: how requests failed, and some of them."""
+"""What a closed pane shows about each version besides its counts: how requests failed, and samples of them."""
 
 import msgspec
 import numpy as np
@@ -9,7 +9,7 @@ from operators.window.samples import Sample
 
 
 class Seen(msgspec.Struct, frozen=True, kw_only=True):
-    """By model, then version: `errors` counts requests by error type, `samples` are in their order, one or more."""
+    """By model, then version: `errors` counts requests by error type; `samples` are one or more, in order."""
 
     errors: dict[str, dict[str, dict[str, int]]] = {}
     samples: dict[str, dict[str, list[Sample]]] = {}

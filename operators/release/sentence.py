@@ -1,6 +1,6 @@
-"""What a control event says, as one sentence for people who have never seen an event.
+"""A control event as one sentence, for people who have never seen an event.
 
-Who, what, where, on what proof, how sure, since when, what was found before it, how requests fail.
+It says who, what, where, on what proof, how surely, since when, what was found before, and how requests fail.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from operators.wire.mirrored import is_mirrored, original
 
 SENTENCE_MAX = 800  # Characters.
 REASON_MAX = 300
-FOUND_MAX = 2  # Findings that are named.
+FOUND_MAX = 2  # Findings that a sentence names.
 
 LEFT = "{who} is left as it is, {by}"  # Said where what a rule asks for cannot, or should not, be done.
 UNSURE = "Nobody can tell yet whether withdrawing {who} has helped"
@@ -35,7 +35,7 @@ COMMANDS, LIMITS, SPLIT = "commands:", "limits:", "traffic-split"
 
 
 def sentence(event: ControlEvent) -> str:
-    """Return what an event says, on one line, cut.
+    """Return the sentence for an event, on one line, cut.
 
     >>> from operators.wire.control import Evidence
     >>> evidence = Evidence(sli="availability", good=90, bad=10)
@@ -56,7 +56,7 @@ def sentence(event: ControlEvent) -> str:
 
 
 def _says_itself(rule: str) -> bool:
-    """Tell whether the reason of an alert is all that there is to be said."""
+    """Tell whether the reason of an alert says everything."""
     return rule in COMMAND_RULES or rule.startswith((COMMANDS, LIMITS))
 
 
@@ -90,11 +90,11 @@ def _words(event: ControlEvent) -> str:
 
 
 def _proof(event: ControlEvent) -> str:
-    """Return the numbers of an event; of a declared share, what was expected of it."""
+    """Return the numbers of an event; for a declared share also what was expected."""
     if event.rule == SPLIT and event.type in ("alert", "hold"):
         share, declared, n = event.evidence.value, event.evidence.threshold, event.evidence.n
         if share is None or declared is None or event.evidence.p_value is None:
-            return ""  # One that is silent: its reason has the numbers.
+            return ""  # The candidate is silent: the reason has the numbers.
         return f"{percent(share)} of {n} requests, where {percent(declared)} were declared"
     return proof(event.evidence)
 
@@ -130,7 +130,7 @@ def _who(event: ControlEvent) -> str:
 
 
 def _where(event: ControlEvent) -> tuple[str, str]:
-    """Return where the numbers of an event are from, and where else it is so."""
+    """Return where the numbers of an event are from, and where else the same is found."""
     names = list(dict.fromkeys(affected.slice for affected in event.slices))
     if not names or (names == ["*"] and not event.slices_more):
         return "", ""

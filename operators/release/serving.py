@@ -1,6 +1,6 @@
 """Versions that no release is about: the first of a model, the only one, the busiest when the worker began.
 
-A rule that throttles, rolls back or kills does so to whatever serves. For as long as such a rule is BAD on a version
+A rule that throttles, rolls back or kills acts on whatever serves. As long as such a rule is BAD on a version
 without a release, the version has a `ReleaseState` of its own, in which it is compared with nothing.
 """
 
@@ -16,7 +16,7 @@ ACTS: tuple[Action, ...] = ("throttle", "rollback", "kill")
 
 
 def attend(model: Model, at: PaneContext) -> None:
-    """Begin phase `serving` for versions without a release that a rule that acts is BAD on; end it where none is."""
+    """Begin phase `serving` for versions without a release on which a rule that acts is BAD; end it where none is."""
     acting = {rule.name for rule in at.policy.rules if acts(rule)}
     harmful = {version for name, version in model.bad if name in acting}
     for version in sorted(harmful - {OTHER, ALL_VERSIONS, *model.releases, *model.overridden}):
@@ -30,5 +30,5 @@ def attend(model: Model, at: PaneContext) -> None:
 
 
 def acts(rule: Rule) -> bool:
-    """Tell whether a rule acts on a version on its own, without comparing two."""
+    """Tell whether a rule acts on a version by itself, without comparing two."""
     return not isinstance(rule, ReleaseRule) and rule.action in ACTS

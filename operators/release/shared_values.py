@@ -1,9 +1,9 @@
-"""Have the values of a baseline become larger as well, by enough to explain those of the candidate?
+"""Have the baseline's values grown as well, by enough to explain the candidate's?
 
-The same for measures as `own_harm.py` asks of SLIs. A candidate's harm is by how much its quantile (or mean) is above
-the baseline's since the harm began; the baseline degrades where surely more of its values are above what its quantile
-was in the hour before, and by how much that has risen explains as much of the harm. Both are ratios of values. Once
-that is so, what the baseline was stays what is compared with, until few of its values are above that again.
+This is for measures what `own_harm.py` is for SLIs. A candidate's harm is how far its quantile (or mean) is above the
+baseline's since the harm began. The baseline degrades if surely more of its values are above its own quantile of the
+hour before, and that quantile has risen by enough to explain as much of the harm. Both are ratios of values. From then
+on the baseline's earlier quantile stays the one compared with, until few of its values are above that again.
 """
 
 from operators.release.model import PaneContext
@@ -14,7 +14,7 @@ from operators.wire.control import Affected
 
 
 def is_shared_value(at: PaneContext, release: ReleaseState, rule: str, worst: Affected) -> bool:
-    """Tell whether a measure that is larger of all of a candidate's traffic is so for a cause that it shares."""
+    """Tell whether a measure is larger on all of a candidate's traffic for a cause that its baseline shares."""
     evidence, shared = worst.evidence, release.actionable.shared_values
     if evidence.measure is None or worst.slice != "*":
         return False
@@ -33,7 +33,7 @@ def is_shared_value(at: PaneContext, release: ReleaseState, rule: str, worst: Af
 
 
 def recovered_values(at: PaneContext, release: ReleaseState) -> bool:
-    """Forget the measures by which a baseline is as it was before; tell whether there was any."""
+    """Forget the measures by which a baseline is as it was before; tell whether there were any."""
     shared = release.actionable.shared_values
     over = []
     for key, (code, *before) in shared.items():

@@ -1,4 +1,4 @@
-"""A candidate that had requests and has none any more: its release decides nothing, and somebody should know."""
+"""A candidate that no longer gets requests: its release decides nothing, and somebody should know."""
 
 import math
 
@@ -12,12 +12,12 @@ from operators.wire.events import EPOCH, MILLISECOND
 from operators.wire.mirrored import is_mirrored
 
 SILENT_MS = 300_000  # A candidate may be without requests for so long.
-ALPHA = 1e-6  # The chance of so many requests without one of its own, if it had its share of them.
+ALPHA = 1e-6  # The chance that none of so many requests is the candidate's, if it had its share of them.
 RUNBOOK = "infra/runbooks/traffic-split.md"
 
 
 def tell_silent(model: Model, at: PaneContext) -> list[ControlEvent]:
-    """Tell once of each candidate that has gone silent while others serve, and once of its return."""
+    """Return an event once for each candidate that has fallen silent while others serve, and once for its return."""
     events = []
     total = sum(at.requests.values())
     for release in model.releases.values():
@@ -44,7 +44,7 @@ def _is_sure(model: Model, at: PaneContext, release: ReleaseState, state: Rollin
 
 
 def _chance(state: RollingOut) -> float:
-    """Return the chance that none of the requests since its last one came to a candidate that has its usual share."""
+    """Return the chance that a candidate with its usual share had none of the requests since its last one."""
     return 0.0 if state.usual >= 1 else math.exp(state.missed * math.log1p(-state.usual))
 
 

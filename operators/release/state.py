@@ -1,4 +1,4 @@
-"""A version that a release is about, or that rules act on: beside which baseline, since when, and where it stands."""
+"""A version that a release is about, or that rules act on: its baseline, since when, and its phase."""
 
 from collections.abc import Mapping
 from typing import cast
@@ -19,9 +19,9 @@ class ReleaseState(msgspec.Struct, kw_only=True):
     """One candidate, or a version without a release (`serving.py`), which has no baseline.
 
     `since` is the pane it began with, `state` what is known of it in its phase. `declared` is the command that began
-    it, if one did; `unseen` are its versions that have not served since. `requests` are some of its bad ones; `found`
+    it, if any; `unseen` are its versions that have not served since. `requests` are some of its bad requests; `found`
     is what monitors found on it, `found_beside` on its baseline. It is compared for the `attempt`-th time, from pane
-    `warm_from` on, but not by events in panes before `warm_until`: it has just got a larger share (`warming.py`).
+    `warm_from` on, but not by events in panes before `warm_until`, as it has just got a larger share (`warming.py`).
     """
 
     candidate: str
@@ -65,7 +65,7 @@ class ReleaseState(msgspec.Struct, kw_only=True):
 
     @property
     def compared(self) -> bool:
-        """Whether it is judged beside a baseline."""
+        """Whether it is compared with a baseline."""
         return isinstance(self.state, RollingOut | Promoted) and bool(self.baseline)
 
     @property
@@ -79,7 +79,7 @@ class ReleaseState(msgspec.Struct, kw_only=True):
         return self.state.times
 
     def diff(self) -> dict[str, tuple[Scalar | None, Scalar | None]]:
-        """Return what the metadata of the release says differently of baseline and candidate."""
+        """Return in which fields the release's metadata of baseline and candidate differ."""
         if self.declared is None:
             return {}
         old, new = details_of(self.declared, "baseline"), details_of(self.declared, "candidate")

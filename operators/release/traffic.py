@@ -1,4 +1,4 @@
-"""What each version of a model served lately: who is the baseline, who is known, did the baseline change as well."""
+"""What each version of a model served lately: which is the baseline, which are known, has the baseline changed."""
 
 from collections.abc import Mapping
 from operator import add
@@ -10,19 +10,19 @@ from operators.spans import HOUR_MS
 from operators.stats.binomial import lower_bound, upper_bound
 from operators.wire.mirrored import is_mirrored
 
-HOURS = 170  # How many are kept: a week and some more.
-BUCKET_MS = 60_000  # What is counted together.
-BUCKETS = 60  # How many are kept, of those with traffic: an hour.
-RECENT = 5  # Buckets that say how it is now: four to five minutes.
+HOURS = 170  # How many are kept: a little more than a week.
+BUCKET_MS = 60_000  # The length of a bucket.
+BUCKETS = 60  # How many buckets with traffic are kept: an hour.
+RECENT = 5  # Buckets that show the present: four to five minutes.
 ALPHA = 0.01  # Of each bound.
 Counted = tuple[int, int]  # Good and bad.
 
 
 class Belief(msgspec.Struct, kw_only=True):
-    """What judges say of one version and SLI: `newest` are how many judgements count, and count neither way, by pane.
+    """Judgements of one version and SLI: `newest` are how many count, and how many count neither way, by pane.
 
     `last` is the last pane with any. `again`: 0 while the judges are not believed, then the pane in which they were
-    again; None: they always were (`doubts.py`).
+    believed again; None: they always were (`doubts.py`).
     """
 
     newest: tuple[tuple[int, int], ...] = ()
@@ -33,7 +33,7 @@ class Belief(msgspec.Struct, kw_only=True):
 class Served(msgspec.Struct, kw_only=True):
     """What one version served: `buckets` by number hold requests, then good and bad of each SLI. Panes are numbers.
 
-    `hours` hold the same of each hour since 1970. `beliefs` are by SLI, of those that judges score.
+    `hours` hold the same for each hour since 1970. `beliefs` are by SLI, for those that judges score.
     """
 
     first: int
@@ -45,14 +45,14 @@ class Served(msgspec.Struct, kw_only=True):
     def requests(self, since: int) -> int:
         """Return the requests in the buckets from `since` on."""
         requests = 0
-        for number, counted in reversed(self.buckets.items()):  # They came in the order of their times.
+        for number, counted in reversed(self.buckets.items()):  # They are in the order of their times.
             if number < since:
                 break
             requests += counted[0]
         return requests
 
     def add(self, pane: int, bucket: int, hour: int, came: list[int]) -> None:
-        """Add what came in under a pane: requests, then good and bad of each SLI."""
+        """Add the counts of a pane: requests, then good and bad of each SLI."""
         if came[0]:
             self.last = pane
         for kept, number, most in ((self.buckets, bucket, BUCKETS), (self.hours, hour, HOURS)):
@@ -65,7 +65,7 @@ class Served(msgspec.Struct, kw_only=True):
                 del kept[min(kept)]
 
     def counts(self, sli: int, before: int | None = None, since: int | None = None) -> Counted:
-        """Return what was counted of an SLI in the buckets before one, or from one on."""
+        """Return the counts of an SLI in the buckets before one, or from one on."""
         chosen = [
             bucket
             for number, bucket in self.buckets.items()
@@ -83,7 +83,7 @@ def hour_of(pane: int, pane_ms: int) -> int:
 
 
 def busiest(served: Mapping[str, Served], but: frozenset[str], since: int) -> str | None:
-    """Return the version, none of these, with the most requests since a bucket; the first by name among equals."""
+    """Return the version with the most requests since a bucket, leaving out `but`; the first by name among equals."""
     known = [(-each.requests(since), version) for version, each in served.items() if version not in but]
     return min(known)[1] if known and min(known)[0] < 0 else None
 
@@ -99,7 +99,7 @@ def share_since(served: Mapping[str, Served], version: str, since: int) -> float
 
 
 def has_degraded(before: Counted, now: Counted) -> bool:
-    """Tell whether the ratio of bad events is surely higher now: intervals (Clopper-Pearson) at 0.99 each apart."""
+    """Tell whether the ratio of bad events is surely higher now: Clopper-Pearson intervals at 0.99 do not overlap."""
     if not (sum(before) and sum(now)):
         return False
     highest_before = upper_bound(np.array([before[1]]), np.array([sum(before)]), ALPHA)[0]

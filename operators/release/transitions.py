@@ -1,4 +1,4 @@
-"""Where a version stands, and what moves it on: every transition there is.
+"""The phases of a version, and what moves it from one to another: every transition there is.
 
 One machine runs for each version of a model, because several may be judged at once; what they share (the pin, the
 cool-down, the revision) belongs to the model, whose state is that of its most urgent version (`URGENCY`). A version of
@@ -27,19 +27,19 @@ Signal = Literal[
     "harmful",  # a rule or somebody takes it out, and there is a version to go to
     "stopped",  # a rule or somebody takes it out, and traffic goes to whatever else may serve
     "passed",  # every canary rule is OK, and nothing holds the promotion
-    "recalled",  # somebody takes out once more what was withdrawn, and there is a version to go to
+    "recalled",  # somebody takes out a withdrawn version once more, and there is a version to go to
     "shut_out",  # the same, and traffic goes to whatever else may serve
     "applied",  # the candidate's share of traffic has fallen to nearly nothing
     "well",  # the pinned version serves well again
-    "absent",  # it has never served, so nothing is to leave and nobody to be well again
-    "overdue",  # it does not by the deadline
-    "ignored",  # it surely serves on, when gateways have had their time to obey
+    "absent",  # it has never served, so no traffic has to leave, and no users have to get well
+    "overdue",  # neither `applied` nor `well` by the deadline
+    "ignored",  # it surely still serves, after gateways have had their time to obey
     "returned",  # a withdrawn version serves, and traffic is pinned away from it
-    "barred",  # it serves, and a pin would stop others that may
+    "barred",  # a withdrawn version serves, and a pin would stop others that may serve
     "overridden",  # somebody lets the candidate run
-    "revoked",  # and no longer
-    "resumed",  # and no longer, of a version that no release is about
-    "ended",  # nothing is to be known of it any more
+    "revoked",  # nobody lets the candidate run any more
+    "resumed",  # the same, for a version that no release is about
+    "ended",  # nothing about it has to be known any more
 ]
 
 TRANSITIONS: dict[tuple[Phase, Signal], tuple[Phase, ControlType | None]] = {
@@ -108,7 +108,7 @@ TRANSITIONS: dict[tuple[Phase, Signal], tuple[Phase, ControlType | None]] = {
     ("overridden", "ended"): ("overridden", None),
 }
 
-# Of several versions of a model, the first of these that one is in is the state of the model.
+# The state of a model is the first of these that any of its versions is in.
 URGENCY: tuple[Phase, ...] = (
     "ineffective",
     "rolled_back",

@@ -1,8 +1,8 @@
-"""Releases under way that a pane does not move on, and of which nothing is written: it leaves nothing but counts.
+"""Releases under way for which a pane changes nothing but counts, and writes nothing.
 
-Most releases of most panes: the candidate serves, nothing is found, nothing holds. What `begin_pane` and `end_pane`
-would do with each part that is known of such a release is here once more, as what it takes for that part to stay as
-it is. A condition that is too strict costs time; one that is missing `tests/laws/test_uneventful.py` looks for.
+These are most releases in most panes: the candidate serves, nothing is found, nothing holds. For each part of such a
+release, what `begin_pane` and `end_pane` would do with it is repeated here as the condition under which it stays as it
+is. A condition that is too strict costs time; a missing one is found by `tests/laws/test_uneventful.py`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,7 +21,7 @@ from operators.wire.mirrored import is_mirrored
 
 
 class _Blips(NamedTuple):
-    """The blips of a rule, in panes; `slis` are the numbers of those that are compared with the past."""
+    """The blips of a rule, in panes; `slis` are the numbers of the SLIs that are compared with the past."""
 
     rule: str
     panes: int
@@ -29,7 +29,7 @@ class _Blips(NamedTuple):
 
 
 class UnderWay:
-    """Tells which releases a pane leaves as they are, under one policy, and counts what it brings to these."""
+    """Tells which releases a pane leaves as they are, under one policy, and adds its counts to these."""
 
     def __init__(self, policy: Policy) -> None:
         self._policy = policy
@@ -49,7 +49,7 @@ class UnderWay:
         return True
 
     def count_before(self, model: Model, traffic: PaneTraffic) -> None:
-        """Take the pane as `begin_pane` would: what share of the requests is usual of each candidate."""
+        """Take the pane as `begin_pane` would: each candidate's usual share of the requests."""
         requests = traffic.requests(model.writer.model)
         for release in model.releases.values():
             state = release.state
@@ -58,7 +58,7 @@ class UnderWay:
                 state.missed = 0
 
     def after_rules(self, model: Model, traffic: PaneTraffic, findings: Sequence[CanaryFinding]) -> bool:
-        """Tell whether `end_pane` would only count, where no alert begins or ends: nothing is found, or holds."""
+        """Tell whether `end_pane` would only count, if no alert begins or ends: nothing is found, and nothing holds."""
         releases = model.releases
         if not all(_finds_nothing(each, releases[each.candidate]) for each in findings):
             return False
@@ -68,7 +68,7 @@ class UnderWay:
         return all(self._stays(model, each, traffic, requests) for each in releases.values())
 
     def count_after(self, model: Model, traffic: PaneTraffic) -> None:
-        """Take the pane as `end_pane` would: the blip that runs of what is compared with the past."""
+        """Take the pane as `end_pane` would: the running blip of comparisons with the past."""
         requests, total = traffic.requests(model.writer.model), None
         came = {each.version: each.counts for each in traffic.came.get(model.writer.model, ())}
         for release in model.releases.values():
@@ -85,7 +85,7 @@ class UnderWay:
                     replaced.begin(traffic.pane // panes + 1)
 
     def _alerts_alone(self, model: Model, key: Key) -> bool:
-        """Tell whether a rule that is BAD on a candidate does no more than fire its alert, or speaks by findings."""
+        """Tell whether a rule that is BAD on a candidate only fires its alert, or acts through findings."""
         action = self._actions.get(key[0])
         return action is None or (action == "alert" and key in model.alerts.firing)
 
@@ -93,7 +93,7 @@ class UnderWay:
         return compares_with_past(model, release, traffic.pane, self._policy)
 
     def _stays(self, model: Model, release: ReleaseState, traffic: PaneTraffic, requests: Mapping[str, int]) -> bool:
-        """Tell whether a release stays as it is, but for the blips that run."""
+        """Tell whether a release stays as it is, apart from the running blips."""
         state = release.state
         if isinstance(state, Recovered):
             return state.excess is None and not requests.get(release.candidate)
@@ -109,7 +109,7 @@ class UnderWay:
         return all(self._runs_on(state, each, traffic.pane, total, baseline) for each in self._blips)
 
     def _runs_on(self, state: RollingOut | Promoted, blips: _Blips, pane: int, total: int, baseline: int) -> bool:
-        """Tell whether the blip of a rule goes on, or ends with a baseline that has not stopped: this says nothing."""
+        """Tell whether the blip of a rule goes on, or ends without effect, as the baseline has not stopped."""
         replaced = state.replaced.get(blips.rule)
         if replaced is None or replaced.found or (replaced.unknown and not replaced.alerted):
             return False
@@ -122,7 +122,7 @@ class UnderWay:
 
 
 def _serves_on(release: ReleaseState, requests: Mapping[str, int]) -> bool:
-    """Tell whether a candidate that is rolled out has requests as before, or is not looked for among them."""
+    """Tell whether a candidate that is rolled out has requests as before, or is not expected to have any."""
     state = release.state
     if not isinstance(state, RollingOut) or is_mirrored(release.candidate):
         return True
@@ -130,7 +130,7 @@ def _serves_on(release: ReleaseState, requests: Mapping[str, int]) -> bool:
 
 
 def _finds_nothing(finding: CanaryFinding, release: ReleaseState) -> bool:
-    """Tell whether a finding changes nothing: nothing is BAD, and nothing passes or is said to hold that."""
+    """Tell whether a finding changes nothing: nothing is BAD, nothing passes, and nothing is named that prevents it."""
     if finding.bad:
         return False
     passes = finding.word == "OK" or finding.far or finding.unserved or finding.doubtful

@@ -1,9 +1,9 @@
 """Models for which a pane changes nothing but counts, and writes nothing: nearly all.
 
-What `controller.py` does with every pane is left out for these, but for what is counted of their traffic and of their
-releases (`under_way.py`). Each condition here stands for what there could do something without a command or a verdict;
-one that is too strict costs time, one that is missing is an error that `tests/laws/test_uneventful.py` looks for, by
-doing all of it for all models.
+For these the work of `controller.py` with every pane is left out, except for the counts of their traffic and of their
+releases (`under_way.py`). Each condition here stands for something that the controller could do without a command or a
+verdict; one that is too strict costs time, a missing one is an error that `tests/laws/test_uneventful.py` looks for, by
+doing all the work for all models.
 """
 
 from collections.abc import Sequence
@@ -19,7 +19,7 @@ from operators.release.under_way import UnderWay
 from operators.rules.verdict import Verdict
 from operators.wire.control import Word
 
-# No news on a series of which nothing worse was said.
+# These are no news on a series that was not BAD.
 SAY_NOTHING: tuple[Word, ...] = ("OK", "INSUFFICIENT")
 
 
@@ -34,10 +34,10 @@ class Uneventful:
         self._under_way = UnderWay(policy)
 
     def before_rules(self, model: Model, traffic: PaneTraffic) -> bool:
-        """Tell whether `begin_pane` would only count; of a model without a command, and with nothing beyond a limit.
+        """Tell whether `begin_pane` would only count, for a model without a command, and with nothing beyond a limit.
 
         Then no release is under way that may fall silent or be dropped, none begins because a version is new, and no
-        alert waits for names to come below a limit again.
+        alert waits for names to fall below a limit again.
         """
         if model.overflow or may_begin(model, traffic.pane, self._policy):
             return False
@@ -48,11 +48,11 @@ class Uneventful:
     ) -> bool:
         """Tell whether `end_pane` would only count, with the `verdicts` that changed and the `findings` of canaries.
 
-        Then none of these begins or ends anything: a series of which nothing was BAD has become OK, or too few to tell.
-        Every release goes on as it is, and every alert: its rule is one of the policy, looks at what it is about, and
-        acts on no version by itself; it was not muted; its version has served lately, or never. No alert was resolved
-        because its version rests, and an alert keeps every incident open: that of a hold, or of a withdrawal, may be
-        over.
+        Then none of these begins or ends anything: a series that was not BAD has become OK, or has too few events to
+        tell. Every release goes on as it is, and so does every alert: its rule is one of the policy, looks at what the
+        alert is about, and acts on no version by itself; it was not muted; its version has served lately, or never. No
+        alert was resolved because its version rests, and an alert keeps every incident open: without one, that of a
+        hold or of a withdrawal may be over.
         """
         alerts = model.alerts
         if verdicts and any(each.word not in SAY_NOTHING or _stands(model, each) for each in verdicts):
@@ -69,17 +69,17 @@ class Uneventful:
         return not model.releases or self._under_way.after_rules(model, traffic, findings)
 
     def count_before(self, model: Model, traffic: PaneTraffic) -> None:
-        """Do what `begin_pane` would, of a model that is uneventful before rules."""
+        """Do what `begin_pane` would for a model that is uneventful before rules."""
         if model.releases:
             self._under_way.count_before(model, traffic)
 
     def count_after(self, model: Model, traffic: PaneTraffic) -> None:
-        """Do what `end_pane` would, of a model that is uneventful after rules."""
+        """Do what `end_pane` would for a model that is uneventful after rules."""
         if model.releases:
             self._under_way.count_after(model, traffic)
 
 
 def _stands(model: Model, verdict: Verdict) -> bool:
-    """Tell whether its rule is BAD on any slice of its version, or an alert of both fires."""
+    """Tell whether the verdict's rule is BAD on any slice of its version, or an alert of the two fires."""
     key = verdict.rule, verdict.series.version
     return key in model.bad or key in model.alerts.firing

@@ -1,8 +1,9 @@
-"""Somebody has lifted a pin by hand: that stands until a withdrawn version is found to do harm anew.
+"""Somebody has lifted a pin by hand: it stays lifted until a withdrawn version is found to do harm anew.
 
-Its bad events since then are tested against the ratio that is well (`recovery_test.py`, with both ratios exchanged: the
-chance of ever saying so of a version that is well is at most ALPHA). Where the rule counted no bad events: when it, or
-any rule that pages or acts where somebody took the version out, calls the version BAD anew.
+Its bad events since then are tested against the ratio that is well (`recovery_test.py`, with the two ratios exchanged:
+a version that is well is ever called harmful with a chance of at most ALPHA). Where the rule counted no bad events,
+harm is found when that rule, or any rule that pages or acts where somebody took the version out, calls the version BAD
+anew.
 """
 
 import math
@@ -26,7 +27,7 @@ def forget_harm(model: Model) -> None:
 
 
 def harm_anew(model: Model, at: PaneContext, release: ReleaseState, state: Withdrawn) -> Evidence | None:
-    """Return the harm that a withdrawn version is found to do since the pin was lifted, None where there is none."""
+    """Return the harm that a withdrawn version is found to do since the pin was lifted, None without any."""
     if model.unpinned is None or not at.requests.get(release.candidate):
         return None
     cause = state.cause

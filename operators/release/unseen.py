@@ -1,6 +1,6 @@
 """Releases of versions that have never served: an alert at once; they are dropped if they do not serve within `known`.
 
-At most `WAITING_MAX` of a model wait so: of more, the oldest are dropped.
+At most `WAITING_MAX` releases of a model wait like this: beyond that the oldest are dropped.
 """
 
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ from operators.wire.control import ControlEvent, Severity
 from operators.wire.mirrored import original
 
 WAITING_MAX = 20  # Of one model: more than anybody rolls out at once.
-RULE = "commands:unseen"  # What such releases are called where a rule is named.
+RULE = "commands:unseen"  # Such releases, where events name a rule.
 
 
 def await_unseen(model: Model, at: PaneContext, due: Sequence[Due]) -> list[ControlEvent]:
     """Return alerts on releases of versions that have not served, and on what becomes of them.
 
-    Only with panes in which something came in: silence says nothing of who serves.
+    This is only done in panes in which something came in: silence shows nothing about who serves.
     """
     if not due and not any(at.requests.values()):
         return []
@@ -68,7 +68,7 @@ def _drop(model: Model, at: PaneContext, release: ReleaseState, why: str) -> Con
 
 
 def _alert(model: Model, at: PaneContext, release: ReleaseState, what: str, **fields: object) -> ControlEvent:
-    """A baseline that never served leaves its candidate unjudged: somebody has to look into that."""
+    """Return the alert: a ticket if the baseline never served, as its candidate is then unjudged."""
     reason = f"the release of {original(release.candidate)} beside {release.baseline}: {what}"
     severity: Severity = "ticket" if release.baseline in release.unseen else "info"
     return model.say("alert", at, release.candidate, RULE, severity, None, reason=reason, **fields)

@@ -1,6 +1,6 @@
-"""A model that no policy file takes any more: its alerts and incidents are over, and what was decided of it stays.
+"""A model that no policy file takes any more: its alerts and incidents end, and decisions on it stay.
 
-It is pinned, barred and overridden as before, and commands can change that; nothing is judged of it, so nothing is
+It is pinned, barred and overridden as before, and commands can change that; it is no longer judged, so nothing new is
 found.
 """
 
@@ -19,14 +19,14 @@ NOBODYS = "no policy file takes it any more"
 
 
 def obey_unwatched(model: Model, at: PaneContext, due: Sequence[Due]) -> list[ControlEvent]:
-    """Obey commands, and end all that is open."""
+    """Obey commands, and end everything that is open."""
     commands = without_start(due)
     events = begin_pane(model, at, commands) if commands else []
     return [*events, *resolve_forgotten(model, at, NOBODYS), *completed(model, at, _end_incidents(model, at))]
 
 
 def _end_incidents(model: Model, at: PaneContext) -> list[ControlEvent]:
-    """Close the incidents that no alert would have closed, such as that of a version that was withdrawn."""
+    """Close the incidents that no alert would have closed, such as that of a withdrawn version."""
     events = []
     for (_, version), incident in model.incidents.items():
         over = model.say("alert", at, version, incident.rule, "info", state="resolved", reason=NOBODYS)

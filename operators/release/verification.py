@@ -12,11 +12,11 @@ from operators.stats.binomial import upper_bound
 from operators.stats.recovery_test import Health
 from operators.wire.control import ControlEvent, ControlType, Evidence, Severity
 
-PAGES_NAMED = 3  # What else pages, told with a recovery.
+PAGES_NAMED = 3  # Other alerts that page, named in the event of a recovery.
 
 
 def follow_up(model: Model, at: PaneContext) -> list[ControlEvent]:
-    """See what became of every version that was withdrawn."""
+    """Check every version that was withdrawn."""
     events: list[ControlEvent] = []
     for release in model.releases.values():
         state = release.state
@@ -34,15 +34,15 @@ def follow_up(model: Model, at: PaneContext) -> list[ControlEvent]:
 def _look_at_traffic(
     model: Model, at: PaneContext, release: ReleaseState, state: Withdrawn, traffic: Leaving
 ) -> list[ControlEvent]:
-    """The traffic has moved when the candidate's share is surely at most what is allowed, however long that takes."""
+    """The traffic has moved when the candidate's share is surely at most the allowed one, however long that takes."""
     came, total = at.requests.get(release.candidate, 0), sum(at.requests.values())
     if at.ts <= state.detected or not total:
-        return []  # This pane was over before anybody could know, or it says nothing.
+        return []  # This pane was over before anybody could know of the rollback, or it had no requests.
     allowed = allowed_share(at, state)
     before = traffic.gone
     gone = traffic.gone = before.step(came, total, allowed, at.ts - at.policy.pane_ms)
     if gone.since != before.since:
-        traffic.health = Health()  # Who serves since then is another one, or has another load.
+        traffic.health = Health()  # Since then another version serves, or has another load.
     # A candidate that had no traffic lately has none to lose.
     if gone.since is None or (state.share and not gone.sure):
         return []
@@ -58,7 +58,7 @@ def allowed_share(at: PaneContext, state: Withdrawn) -> float:
 
 
 def _look_at_users(model: Model, at: PaneContext, release: ReleaseState, state: Withdrawn) -> list[ControlEvent]:
-    """See whether what the version was withdrawn for is surely over with what serves now (`proven_well.py`)."""
+    """Check whether the cause of the withdrawal is surely over with what serves now (`proven_well.py`)."""
     cause, traffic = state.cause, state.traffic
     if isinstance(traffic, Leaving) and traffic.gone.since is None:
         return []
@@ -93,10 +93,10 @@ def _look_at_deadline(
 
 
 def _unsure(at: PaneContext, candidate: str, state: RolledBack) -> tuple[Evidence, Severity, str]:
-    """Say of a candidate at the deadline what is known of its traffic.
+    """Return what is known at the deadline about the traffic of a candidate.
 
-    It is a page unless its share is surely less than half of what it was: none of n requests has a chance of at most
-    ALPHA then. So who ignores a rollback is paged for, whatever the share.
+    It is a page unless the candidate's share is surely (upper bound at ALPHA) less than half of what it was. So a
+    gateway that ignores a rollback is paged for, whatever the share.
     """
     gone, allowed = state.traffic.gone, allowed_share(at, state)
     if gone.panes and gone.since is None:

@@ -13,7 +13,7 @@ def take_over(model: Model, version: str, others: Mapping[str, float]) -> None:
     """Give a promoted version all traffic but the shares of others whose releases go on."""
     kept = {name: round(share, DIGITS) for name, share in others.items()}
     rest = round(1.0 - sum(kept.values()), DIGITS)
-    # Nobody can say what it had of traffic that was all of others.
+    # Its share is unknown if the others had all traffic.
     model.promoted = {**{name: share for name, share in kept.items() if share}, version: rest} if rest > 0 else {}
 
 
@@ -30,7 +30,7 @@ def give_back(model: Model, version: str) -> None:
 
 
 def make_room(model: Model, declared: Release) -> list[str]:
-    """Give a candidate its declared share of what a promotion gave to others; return what is said of it.
+    """Give a candidate its declared share of what a promotion gave to others; return the words that say so.
 
     Without a declared share gateways go by their own weights again.
     """
@@ -46,7 +46,7 @@ def make_room(model: Model, declared: Release) -> list[str]:
 
 
 def by_own_weights(model: Model, version: str) -> list[str]:
-    """End what a promotion said, where it leaves nothing for a version that may serve; return what is said of it."""
+    """End the shares of a promotion if they leave nothing for a version that may serve; return the words on it."""
     if not model.promoted or version in model.promoted:
         return []
     model.promoted = {}

@@ -1,4 +1,4 @@
-"""What a model remembers by SLI and slice dimension, under a policy that has others than when it was saved."""
+"""Adapts what a model remembers by SLI and slice dimension to a policy with others than when it was saved."""
 
 from collections.abc import Sequence
 
@@ -7,13 +7,13 @@ from operators.window.widening import replaced
 
 
 def reslice(model: Model, places: Sequence[int | None]) -> None:
-    """Keep the slices of requests by the present dimensions, each with the place it had, None where it is new."""
+    """Keep the slices of requests by the present dimensions, each with its earlier place, None where it is new."""
     for release in model.releases.values():
         release.requests = tuple(replaced(sample, places) for sample in release.requests)
 
 
 def widen(model: Model, slis: int) -> None:
-    """Make room for as many SLIs in all that is kept by their numbers: of those that are new nothing came."""
+    """Make room for so many SLIs in everything kept by their numbers: new SLIs have had no events."""
     for served in model.served.values():
         for counts in (*served.buckets.values(), *served.hours.values()):  # Requests, then good and bad of each SLI.
             counts.extend([0] * (1 + 2 * slis - len(counts)))

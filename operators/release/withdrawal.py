@@ -1,6 +1,6 @@
 """Withdrawing a version, and what becomes of it, through the table of transitions: the other half of `machine.py`.
 
-Each function returns what is to be said; LookupError where the signal means nothing in the version's phase.
+Functions return the type of the event that follows; LookupError where the signal means nothing in the version's phase.
 """
 
 from typing import Any, Literal
@@ -30,7 +30,7 @@ def keep_out(
     """Withdraw a version that had a share of the traffic; return also whether that ends the pin.
 
     All traffic goes `to` another version, or only what the version had, where others serve well `beside` it; None: to
-    whatever else may serve. It `stops` where there is none to go back to, whatever takes its place.
+    whatever else may serve. It `stops` where there is no version to go back to, whatever takes its place.
     """
     signals: tuple[Signal, Signal] = ("recalled", "shut_out") if release.withdrawn else ("harmful", "stopped")
     state = RolledBack(cause=cause, detected=at.ts, onset=cause.evidence.since, share=share, refuge=to)
@@ -49,7 +49,7 @@ def keep_out(
 def keep_out_again(
     model: Model, at: PaneContext, release: ReleaseState, was: Withdrawn, share: float, pin: str | None
 ) -> ControlType:
-    """Keep away a version that was withdrawn and serves: by a pin on another, or barred alone while none is pinned."""
+    """Keep away a withdrawn version that serves: by a pin on another, or by barring it alone while none is pinned."""
     if pin is not None:
         model.pin_to(pin)
     signal: Signal = "barred" if model.writer.pin is None else "returned"
@@ -58,20 +58,20 @@ def keep_out_again(
 
 
 def leave(model: Model, release: ReleaseState, was: Withdrawn, traffic: Leaving, since: int) -> ControlType:
-    """The traffic has left a withdrawn version, since then [Unix ms]."""
+    """Note that the traffic has left a withdrawn version, since then [Unix ms]."""
     left = Left(applied=max(since, was.detected), health=traffic.health)
     kind: type[Verifying | Ineffective] = Ineffective if isinstance(was, Ineffective) else Verifying
     return enter_saying(model, release, "applied", kind(**_common(was), traffic=left))
 
 
 def recover(model: Model, release: ReleaseState, was: Withdrawn, left: Left, ts: int) -> ControlType:
-    """The users are well since a version was withdrawn."""
+    """Note that users are well since a version was withdrawn."""
     state = Recovered(**_common(was), excess=was.excess, traffic=left, recovered=ts)
     return enter_saying(model, release, "well", state)
 
 
 def shelve(model: Model, release: ReleaseState, ts: int) -> None:
-    """Wait for nothing after a version was withdrawn that has never served."""
+    """Wait for nothing after the withdrawal of a version that has never served."""
     was = release.state
     if not isinstance(was, RolledBack):
         raise LookupError(f"absent in {release.phase}")
@@ -80,10 +80,10 @@ def shelve(model: Model, release: ReleaseState, ts: int) -> None:
 
 
 def fail(model: Model, release: ReleaseState, was: Withdrawn, signal: Literal["overdue", "ignored"]) -> ControlType:
-    """Withdrawing a version has not helped: by the deadline, or because it surely serves on."""
+    """Note that withdrawing a version has not helped: by the deadline, or because it surely still serves."""
     traffic, excess = was.traffic, was.excess
     if isinstance(traffic, Leaving):
-        # Once it is surely seen to serve after the deadline people hear of it.
+        # If it is surely seen to serve after the deadline, people are told.
         traffic = msgspec.structs.replace(traffic, loose=traffic.loose or signal == "overdue")
         excess = None
     state = Ineffective(**_common(was), excess=excess, traffic=traffic)
@@ -91,5 +91,5 @@ def fail(model: Model, release: ReleaseState, was: Withdrawn, signal: Literal["o
 
 
 def _common(was: Withdrawn) -> dict[str, Any]:
-    """Return what stays known of a withdrawn version while it is withdrawn."""
+    """Return what stays known about a version while it is withdrawn."""
     return {name: getattr(was, name) for name in ("cause", "detected", "onset", "share", "refuge")}

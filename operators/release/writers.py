@@ -1,26 +1,26 @@
-"""Who writes of a model? Two workers at once would contradict each other: their revisions grow side by side.
+"""Who writes events on a model? Two workers at once would contradict each other: their revisions grow side by side.
 
-Every worker has an id, that of its recovery store, and says it beside each control event (not in it: a replay gives
-the same bytes). One that takes over from another writes alone from then on; two that run at once take turns.
-Of no model ("") write all that read the same inputs, whosever models they have: that tells of nobody.
+Every worker has an id, that of its recovery store, and sends it beside each control event (not in it, as a replay gives
+the same bytes). A worker that takes over from another writes alone from then on; two that run at once take turns.
+Events on no model ("") come from all workers that read the same inputs, whatever their models: they show no rival.
 """
 
 from typing import TypeVar
 
 T = TypeVar("T")
 
-MODELS_MAX = 10_000  # Of each kind; beyond it the oldest is forgotten.
+MODELS_MAX = 10_000  # Of each kind; beyond that the oldest is forgotten.
 
 
 class Turns:
-    """What a reader of control events sees: whose events follow whose."""
+    """The events as a reader sees them: which worker's events follow which."""
 
     def __init__(self) -> None:
         self._last: dict[str, str] = {}
         self._before: dict[str, set[str]] = {}
 
     def take(self, model: str, writer: str) -> str | None:
-        """Note an event; words for people if it is of another writer than the one before it.
+        """Note an event; return words for people if it is from another writer than the one before it.
 
         >>> turns = Turns()
         >>> turns.take("m", "a")
@@ -48,7 +48,7 @@ class Turns:
 
 
 class Rivals:
-    """What one worker, `own`, sees of others that write of its models."""
+    """What one worker, `own`, sees of others that write events on its models."""
 
     def __init__(self, own: str) -> None:
         self._own = own
@@ -56,12 +56,12 @@ class Rivals:
         self._others: dict[str, str] = {}
 
     def recall(self, model: str, writer: str) -> None:
-        """Note an event of before this worker began: its own models count, others may have been taken over from."""
+        """Note an event from before this worker began: own models count, others may have been taken over."""
         if writer == self._own:
             _keep(self._ours, model, None)
 
     def take(self, model: str, writer: str) -> str | None:
-        """Note an event; the other worker that writes of a model of ours, if this event shows it.
+        """Note an event; return the other worker that writes on one of our models, if this event shows it.
 
         >>> rivals = Rivals("a")
         >>> rivals.take("m", "b")

@@ -21,8 +21,8 @@ psi: those of a grid and, at `tolerance`, two that are learned from earlier bloc
 `cap` is for failures that are not independent: a burst, a retry storm, a cold start. No block counts for more than the
 cap, whatever came in, and no short incident decides: min(e, cap) <= e is still an e-variable, at any cap. Blocks should
 then last as long as a burst does (the policy's `blip`). An alternative close to the null gains less: it would lose
-almost nothing in the quiet blocks between two bursts, and add up bursts that are an hour apart. Limited by (psi /
-psi0)^2 it gains in a burst about what it loses in between. Without a cap this limit does not apply either.
+almost nothing in the quiet blocks between two bursts, and add up bursts that are an hour apart. Limited by
+(psi / psi0)^2 it gains in a burst about what it loses in between. Without a cap this limit does not apply either.
 
 What was rejected once stays rejected: the largest E so far is kept. But a proof that the candidate is not worse must
 not outlive the time for which it held: where a recent stretch of blocks has a product of e of at least 1 / RELAPSE for
