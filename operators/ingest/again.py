@@ -1,4 +1,4 @@
-"""Items that were dropped once they had been read: the few that are needed again are decoded a second time."""
+"""Items that were dropped after they were read: the few that are needed again are decoded a second time."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,7 +14,7 @@ from operators.wire.events import Id, Text
 
 
 class ShownFields(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """What people are shown of an event, beside its slices: fields of `Event`."""
+    """The fields of `Event` that people are shown, besides its slices."""
 
     request_id: Id
     prompt_version: Text | None = None
@@ -26,10 +26,10 @@ _shown_fields = msgspec.json.Decoder(ShownFields).decode
 
 
 class DecodedAgain:
-    """The events of `origin` that stand at `rows` (n,), each made anew whenever it is asked for.
+    """The events of `origin` at `rows` (n,), each decoded again whenever it is read.
 
-    All items of thousands of messages together fill the processor's caches many times over: to keep them until they are
-    placed costs as much as to decode them.
+    All items of thousands of messages together fill the processor's caches many times over: keeping them until they are
+    placed costs as much as decoding them.
     """
 
     def __init__(self, decode: Callable[[bytes], Any], origin: Origin, rows: Ints) -> None:
@@ -42,10 +42,10 @@ class DecodedAgain:
         return self._decode(self._origin.text(int(self._rows[row])))
 
     def shown(self, rows: Ints) -> list[Any]:
-        """Return some of the items, whose rows rise, with the fields that people are shown, or whole."""
+        """Return the items at rising `rows`, with the fields that people are shown, or whole."""
         if self._origin.item_of is not None:
             return [self[row] for row in rows.tolist()]
-        # One item a message: its text is all of the message.
+        # One item per message: its text is the whole message.
         messages, values = self._origin.messages_of[self._rows[rows]], self._origin.messages.values
         texts = values.pick(messages) if isinstance(values, Lines) else [values[at] for at in messages.tolist()]
         return list(map(self._shown, texts, rows.tolist()))
@@ -54,21 +54,21 @@ class DecodedAgain:
         try:
             return _shown_fields(text)
         except UNDECODABLE:
-            return self[row]  # A message with something beside the item, or an item of which some cannot be used.
+            return self[row]  # The message has more than the item, or part of the item cannot be used.
 
 
 Items = Sequence[Any] | DecodedAgain
 
 
 def some_of(items: Items, rows: Ints) -> Items:
-    """Return those of the items that stand at `rows`."""
+    """Return the items at `rows`."""
     if isinstance(items, DecodedAgain):
         return DecodedAgain(items._decode, items._origin, items._rows[rows])
     return [items[row] for row in rows.tolist()]
 
 
 def shown_of(items: Items, rows: Ints) -> dict[int, Any]:
-    """Return those of the items that stand at `rows` by row, each once, with the fields that people are shown."""
+    """Return the items at `rows` by row, each once, with the fields that people are shown."""
     asked = np.zeros(len(items), bool)
     asked[rows] = True
     rows = asked.nonzero()[0]

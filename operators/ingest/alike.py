@@ -1,7 +1,8 @@
-"""Policies that share a worker, and count events in the same way but for what their SLIs call good: counted at once.
+"""Policies that share a worker and count events alike, except for what their SLIs call good: counted at once.
 
-Reading an event, or a NumPy call on a few of them, costs the same whatever the number of policies. So all events are
-read by one policy that asks for what any of them needs, and those that are `Alike` are added up together.
+The cost of reading an event, or of a NumPy call on a few events, does not depend on the number of policies. So one
+policy that asks for what any of them needs reads all events, and events of policies that are `Alike` are added up
+together.
 """
 
 from collections.abc import Hashable, Sequence
@@ -31,7 +32,7 @@ class Alike(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def alike(policy: Policy) -> list[Alike]:
-    """Return the policies of a worker together with those that are counted like them, in order of the first."""
+    """Return the policies of a worker in groups that are counted alike, ordered by the first of each."""
     found: dict[Hashable, list[int]] = {}
     for team, each in enumerate(policy.teams):
         found.setdefault(_way_of(each, team), []).append(team)
@@ -39,7 +40,7 @@ def alike(policy: Policy) -> list[Alike]:
 
 
 def reading(policy: Policy) -> Policy:
-    """Return the policy that reads of events what any policy of a worker needs; nothing is counted by it."""
+    """Return the policy that reads all that any policy of a worker needs; nothing is counted by it."""
     measures = {measure.name: measure for each in policy.teams for measure in each.measures if not measure.retired}
     return msgspec.structs.replace(
         policy,
@@ -47,7 +48,7 @@ def reading(policy: Policy) -> Policy:
         measures=tuple(measures.values()),
         slis=tuple(sli for each in policy.teams for sli in each.slis),
         rules=tuple(rule for each in policy.teams for rule in each.rules),
-        # Each file says for its own models which versions answer copies.
+        # Each file names the versions of its own models that answer copies.
         releases=msgspec.structs.replace(policy.releases, mirrored=()),
         teams=(),
         claims=None,
@@ -55,7 +56,7 @@ def reading(policy: Policy) -> Policy:
 
 
 def column_of(group: int, name: str) -> str:
-    """Return under which name a column is read for SLIs of one of several groups: files may name theirs alike."""
+    """Return the name of a column for SLIs of one of several groups: files may use the same names."""
     return f"{group} {name}"
 
 
@@ -71,7 +72,7 @@ def _together(policies: Sequence[Policy], teams: Sequence[int]) -> Alike:
 
 
 def _way_of(policy: Policy, team: int) -> Hashable:
-    """Return what policies have in common whose events are counted at once."""
+    """Return a key that is equal for policies whose events are counted at once."""
     fields = fields_of(policy)
     return (
         policy.dimensions,
@@ -79,12 +80,12 @@ def _way_of(policy: Policy, team: int) -> Hashable:
         tuple(map(_place_of, policy.slis)),
         chained_slis(policy),
         policy.releases.mirrored,
-        team if policy.watched else None,  # Of watched fields each file has its own.
+        team if policy.watched else None,  # Each file has its own watched fields.
     )
 
 
 def _place_of(sli: Sli) -> Hashable:
-    """Return what SLIs have in common that may stand at one place."""
+    """Return a key that is equal for SLIs that may share a column."""
     if sli.on_feedback:
         return True, sli.within_ms is not None
     return False, repr(sli) if sli_kind_of(sli).columns(sli) else ""

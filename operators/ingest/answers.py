@@ -1,7 +1,7 @@
-"""What the request log says of a request, and what feedback lacks of it.
+"""What the request log says about a request, and what feedback on it lacks.
 
-The sender of feedback often knows the id of a request and nothing else. One request may stand in the log several times:
-as attempts of a retry, as a copy for a shadow version, as the answers of several models.
+The sender of feedback often knows only the id of a request. One request may be in the log several times: as attempts of
+a retry, as a copy for a shadow version, as the answers of several models.
 """
 
 import re
@@ -17,7 +17,7 @@ COLUMNS = (
     "request_id", "model", "version", "ts", "attempt", "mirrored", "dims", "prediction", "score", "session_id",
     "user_id", "ver",
 )  # fmt: skip
-# What stands in place of what was redacted (archive/redaction.py): such a prediction cannot be compared with a label.
+# What redaction leaves (archive/redaction.py): such a prediction cannot be compared with a label.
 _REDACTED = re.compile(r"\[(?:EMAIL|PHONE|CARD|IBAN|IP|NATIONAL_ID|KEY)\]")
 NULL = b"null"
 NO_REQUEST = "no_request"
@@ -27,9 +27,9 @@ _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """One answer to a request, as a row of table `request`: `ts` is Unix ms, texts are empty where nobody said.
+    """One answer to a request, as a row of table `request`: `ts` is Unix ms, texts are empty where absent.
 
-    `ver` is larger the earlier the event stood in its log: of copies of one event the largest is the one that counts.
+    `ver` is larger the earlier the event stood in its log: of copies of one event the one with the largest counts.
     """
 
     request_id: str
@@ -54,14 +54,14 @@ class Ambiguous(Exception):
 
 
 def has_context(item: Feedback) -> bool:
-    """Tell whether feedback says itself which version it is about."""
+    """Tell whether feedback itself names the version it is about."""
     return item.model is not None and item.version is not None
 
 
 def answer_of(item: Feedback, answers: Sequence[Answer]) -> Answer | None:
-    """Return the answer that feedback is about: the last attempt that is no copy, of the model that it names.
+    """Return the answer that feedback is about: the last attempt that is not a copy, by the model it names.
 
-    None without one. Ambiguous.
+    None if there is none. Ambiguous.
 
     >>> first = Answer("r", "m", "v1", 1_700_000_000_000, 0, 0, {}, "", None, "", "", 9)
     >>> again = msgspec.structs.replace(first, attempt=1, version="v2", ver=8)
@@ -79,7 +79,7 @@ def answer_of(item: Feedback, answers: Sequence[Answer]) -> Answer | None:
 
 
 def lacking(item: Feedback, answer: Answer) -> dict[str, Any]:
-    """Return, by field, what feedback does not say and the answer does; of slices the ones it says itself stay."""
+    """Return, by field, what the answer adds to feedback; slices that feedback itself names stay."""
     known = {
         "model": answer.model,
         "version": answer.version,
@@ -94,13 +94,13 @@ def lacking(item: Feedback, answer: Answer) -> dict[str, Any]:
 
 
 def with_context(item: Feedback, answer: Answer) -> Feedback:
-    """Return feedback with what it lacks, and whose request it was."""
+    """Return feedback with what it lacks, and the session and user of its request."""
     session, user = item.session_id or answer.session_id or None, item.user_id or answer.user_id or None
     return msgspec.structs.replace(item, session_id=session, user_id=user, **lacking(item, answer))
 
 
 def completed_text(text: bytes, item: Feedback, answer: Answer) -> bytes:
-    """Return the JSON of feedback with what it lacks, and whose request it was; all else in it stays as it was."""
+    """Return the JSON of feedback with what it lacks, and its request's session and user; all else stays as it was."""
     given = _fields(text)
     whose = {"session_id": answer.session_id, "user_id": answer.user_id}
     added = {name: value for name, value in whose.items() if value and bytes(given.get(name, NULL)) == NULL}
@@ -116,13 +116,13 @@ def answers_by_id(answers: Iterable[Answer]) -> Mapping[str, list[Answer]]:
 
 
 class KnownRequests:
-    """Requests of a bounded run: all that will ever be known of them is known."""
+    """Requests of a bounded run: nothing more will be learned about them."""
 
     def __init__(self, answers: Iterable[Answer]) -> None:
         self._answers = answers_by_id(answers)
 
     def completed(self, item: Feedback) -> Feedback:
-        """Return feedback with the context of its request; as it is where it has one, or none can be found."""
+        """Return feedback with the context of its request; unchanged where it has one, or none can be found."""
         if has_context(item):
             return item
         try:
@@ -132,7 +132,7 @@ class KnownRequests:
         return item if answer is None else with_context(item, answer)
 
     def fault_of(self, item: Feedback) -> tuple[str, str] | None:
-        """Return why feedback has no context even so, as a reason and its detail."""
+        """Return why feedback still has no context, as a reason and its detail."""
         if has_context(item):
             return None
         try:

@@ -1,8 +1,8 @@
 """Is a partition too far behind the broker's clock? Judged by the broker's own times: a function of its log alone.
 
-Nobody waits for such a partition while another one of events is near that clock: panes close without it, and nothing is
-decided on what it holds. Whether another one is near is not known here: see `release/behind.py`. A log that is read
-later than it was written is not behind, as only the two times in it count.
+Such a partition is not waited for while another partition of events is near that clock: panes close without it, and
+nothing is decided on what it holds. Whether another one is near is not known here: see `release/behind.py`. A log that
+is read later than it was written is not behind, as only the two times in it count.
 """
 
 import msgspec
@@ -14,21 +14,21 @@ from operators.texts import age
 from operators.window.watermark import NEVER
 from operators.wire.control import Notice
 
-SHARE_MAX = 0.5  # Of the items of a block that may come while their partition is behind.
-SHARE_OVER = 0.1  # Where people were told, it is over at so few.
-BLOCK_MS = 60_000  # A block lasts so long at least, by the broker's clock,
-ITEMS_MIN = 20  # and has so many items.
-SAMPLE = 64  # Ages that are kept of a block, of items evenly apart.
-MOST = 0.9  # Of the items that are behind: how old these are at most is told.
+SHARE_MAX = 0.5  # The share of a block's items that may come while their partition is behind.
+SHARE_OVER = 0.1  # Once announced, it is over below this share.
+BLOCK_MS = 60_000  # A block lasts at least so long, by the broker's clock,
+ITEMS_MIN = 20  # and has at least so many items.
+SAMPLE = 64  # Ages kept per block, of evenly spaced items.
+MOST = 0.9  # The reported age is that of this quantile of the items that are behind.
 NONE = np.zeros(0, np.int64)
 
 
 class BehindShare(msgspec.Struct, kw_only=True):
     """The block under way: when it `began`, its items, how many came while their partition was `behind`.
 
-    `time` is the broker's of the last item; both Unix ms. `ages` [ms] are those of every `stride`-th item when it came,
-    NEVER of one that was not behind. `announced` is whether people were told that the partition is behind,
-    None before they were told anything; `blocks` counts those that ended.
+    `time` is the broker's time of the last item; both Unix ms. `ages` [ms] are those of every `stride`-th item when it
+    came, NEVER for one that was not behind. `announced` is whether people were told that the partition is behind, None
+    before they were told anything; `blocks` counts those that ended.
     """
 
     began: int = NEVER
@@ -41,10 +41,10 @@ class BehindShare(msgspec.Struct, kw_only=True):
     announced: bool | None = None
 
     def take(self, source: str, passed: Passed, behind_ms: int, *, leads: bool) -> list[tuple[int, Notice]]:
-        """Take items by how they moved time; those without a time of the broker or of the partition do not count.
+        """Take items by how they moved time; items without a broker's or a partition's time do not count.
 
-        Return what is to be told, with the broker's time at which it is known. `leads`: it is a partition of events,
-        which says how far time is where it is near the broker's clock; of such a one the first block is told, too.
+        Return notices with the broker's time at which each is known. `leads`: it is a partition of events, which sets
+        the time when it is near the broker's clock; its first block is reported in any case.
         """
         known = (passed.appended > NEVER) & (passed.after > NEVER)
         appended = passed.appended[known]
@@ -60,7 +60,7 @@ class BehindShare(msgspec.Struct, kw_only=True):
             if end > start:
                 self._add(ages[start:end])
                 self.time = int(stamps[end - 1])
-            if end < len(stamps):  # Whether a block ends where a batch does is for the next item to say.
+            if end < len(stamps):  # Whether a block ends where a batch does, only the next item decides.
                 notice = self._notice(source, behind_ms, leads=leads)
                 notices += [] if notice is None else [(int(stamps[end]), notice)]
                 self.items, self.behind, self.ages, self.stride = 0, 0, NONE, 1
@@ -75,7 +75,7 @@ class BehindShare(msgspec.Struct, kw_only=True):
         self.behind += int((ages > NEVER).sum())
 
     def _age(self, least: int) -> int:
-        """Return how old most items are that were behind, [ms]."""
+        """Return the age of most items that were behind, [ms]."""
         ages = np.sort(self.ages[self.ages > NEVER])
         return max(least, int(ages[int(MOST * len(ages))])) if len(ages) else least
 

@@ -1,4 +1,4 @@
-"""Which times of items are believed: none that no calendar has, and none of the future of whoever received them."""
+"""Which times of items are believed: those on the calendar that are not too long after the item's receipt."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ def faults_of_times(times: Ints, origin: Origin, policy: Policy) -> dict[int, tu
     received = origin.received_ms
     for index in np.flatnonzero((times < TS_MS_MIN) | (times > TS_MS_MAX)).tolist():
         faults[index] = "absurd_timestamp", f"ts is {times[index]} ms since 1970"
-    # The broker's own clock is the one that no producer sets.
+    # Only the broker's own clock cannot be set by a producer.
     ahead = np.where(origin.appended, policy.disorder_ms, policy.future_ms)
     for index in np.flatnonzero((times > received + ahead) & (times <= TS_MS_MAX)).tolist():
         faults[index] = "future_timestamp", f"ts is {times[index] - received[index]} ms after it was received"
@@ -24,9 +24,9 @@ def faults_of_times(times: Ints, origin: Origin, policy: Policy) -> dict[int, tu
 
 
 def without_absurd_times(items: Sequence[Feedback]) -> int:
-    """Leave out times of requests that no calendar has, and return how many.
+    """Leave out request times that no calendar has, and return how many.
 
-    (Numbers are left out by their type; as text a time may be of any year.)
+    (Times as numbers are checked by their type; as text a time may be of any year.)
     """
     absurd = [
         item for item in items if item.request_ts is not None and not TS_MS_MIN <= ms_of(item.request_ts) <= TS_MS_MAX

@@ -1,4 +1,4 @@
-"""Labels as numbers that say how confident the model was, and whether it was right."""
+"""Labels as numbers that encode how confident the model was, and whether it was right."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ BELOW_ONE = 1.0 - 1e-9  # A confidence of 1 belongs to the last cell.
 
 
 def calibrated(items: Sequence[Feedback]) -> list[float | None]:
-    """Return the confidence of a wrong answer, and 1 more than that of a right one; None where nobody can say.
+    """Return the confidence of a wrong answer, and 1 plus that of a right one; None where it is unknown.
 
     >>> label = dict(request_id="r", ts=1_700_000_000_000, kind="label", value="yes")
     >>> calibrated([Feedback(**label, prediction=said, score=score) for said, score in (("yes", 0.75), ("no", 0.75))])

@@ -1,4 +1,4 @@
-"""Which events belong to one chain: a session, else a user, else the attempts of one request; and which labels."""
+"""Which events belong to one chain: a session, else a user, else the attempts of one request; and so for labels."""
 
 from collections.abc import Sequence
 
@@ -15,11 +15,11 @@ from operators.window.mixing import Words, hashed, positive, salts_of
 from operators.window.partial import BAD, GOOD
 from operators.wire.events import Feedback, whose
 
-NONE = 0  # Of an event by itself.
+NONE = 0  # The chain of an event by itself.
 
 
 def chained_slis(policy: Policy) -> bool:
-    """Tell whether a canary rule compares events, by what is known at once or is said of them within some time."""
+    """Tell whether a canary rule compares events, by what is known at once or by feedback within some time."""
     names = compared(policy.rules)
     return any(sli.name in names and not sli.on_labels for sli in policy.slis)
 
@@ -32,8 +32,8 @@ def chains_of(
 ) -> tuple[Ints, Ints]:
     """Return the hashes of each event's chain, NONE where it has none, and of the event itself, (n,) each.
 
-    They are the same in every process, unlike Python's own hash of texts. The last bits of an event's say which attempt
-    of its request it is.
+    They are the same in every process, unlike Python's own hash of texts. The last bits of an event's hash are its
+    attempt.
     """
     none = np.zeros(len(ids), np.int64)
     if all(each.count(None) == len(ids) for each in (attempts, sessions, users)):
@@ -58,9 +58,9 @@ def chained_labels(policy: Policy) -> bool:
 
 
 def label_chains_of(items: Sequence[Feedback]) -> tuple[Ints, Ints]:
-    """Return the same of feedback: who gives it by habit, else the session. Each criterion has chains of its own.
+    """Return the same of feedback: by its user, who has habits, else its session. Each criterion has chains of its own.
 
-    They are no chains of events: a label says something beside its request.
+    These are not chains of events: a label adds something to its request.
     """
     names = whose(items)
     if not any(names):
@@ -73,9 +73,9 @@ def label_chains_of(items: Sequence[Feedback]) -> tuple[Ints, Ints]:
 
 
 def count_chains(chain: Ints, event: Ints, classes: Sequence[Ints], placed: EventTimes, groups: Runs) -> Chains | None:
-    """Return the chains of each group, by what each SLI makes of its events, `classes` (S, n) in the order of groups.
+    """Return the chains of each group, with the class of each event by SLI, `classes` (S, n) in the order of groups.
 
-    Late events are compared with nothing, so they have no chains here. None where there are none at all.
+    Late events are not compared, so they have no chains here. None if there are no chains at all.
     """
     chain = chain[groups.order]
     inside = (chain != NONE) & (placed.late[groups.order] == 0)
@@ -85,7 +85,7 @@ def count_chains(chain: Ints, event: Ints, classes: Sequence[Ints], placed: Even
     for index, of_sli in enumerate(classes):
         for kind in (GOOD, BAD):
             counted[:, index, kind] = np.bincount(groups.of[inside & (of_sli == kind)], minlength=len(groups.starts))
-    # Another sample of the chains in every pane.
+    # So that every pane samples other chains.
     salt = salts_of(placed.pane[groups.order][inside])
     return first_events(
         Chains(
@@ -99,6 +99,6 @@ def count_chains(chain: Ints, event: Ints, classes: Sequence[Ints], placed: Even
 
 
 def by_attempt(event: Ints, salt: Words) -> Ints:
-    """Return what orders the events of a chain: the first attempt before all others, and equal ones by chance."""
+    """Return keys that order the events of a chain: the first attempt before all others, equal attempts by chance."""
     by_chance = positive(hashed(event.view(np.uint64) ^ salt)) & ((1 << ATTEMPT_BITS) - 1)
     return (event & ATTEMPTS_MAX) << ATTEMPT_BITS | by_chance

@@ -1,4 +1,4 @@
-"""A chunk of a partition: its items, told apart by stream; and what is collected of all chunks of a batch."""
+"""A chunk of a partition: its items, split by stream; and what is collected of all chunks of a batch."""
 
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,12 +21,12 @@ from operators.ingest.placing import Placed, Reasons
 from operators.ingest.streams.stream import PlacedItems, StreamBatch
 from operators.policy.policy import Policy
 
-PIECE = 512  # Messages decoded at once, and read, ...
-PIECE_BYTES = 1 << 18  # ... or as many as have so many bytes.
+PIECE = 512  # Messages decoded and read at once, ...
+PIECE_BYTES = 1 << 18  # ... or fewer, up to so many bytes.
 
 
 class TakenChunks:
-    """What is collected of one batch of messages, chunk by chunk; `newest` is the partition's time before it."""
+    """What is collected of one batch of messages, chunk by chunk; `newest` is the partition's time before the batch."""
 
     def __init__(self, streams: Mapping[Stream, StreamBatch], newest: int) -> None:
         self.streams, self.newest = streams, newest
@@ -38,7 +38,7 @@ class TakenChunks:
         self.duplicates = 0
 
     def add(self, chunk: "Chunk", placed: Placed, start: int) -> None:
-        """Take what became of the items of a chunk whose first message is number `start`."""
+        """Take the placed items of a chunk whose first message is number `start`."""
         self.unusable.update(chunk.origin.unusable)
         self.unread.update(chunk.unread)
         self.times.append(placed.times)
@@ -48,10 +48,10 @@ class TakenChunks:
 
 
 class Chunk:
-    """The items of some messages, told apart by stream: `origin` is where they came from, `times` (n,) are theirs.
+    """The items of some messages, split by stream: `origin` is where they came from, `times` (n,) are their times.
 
-    `rejects` are those that could not be read. Messages are decoded piece by piece where no stream needs its items
-    once they are read: those of a piece then make room for the next.
+    `rejects` are items that could not be read. Where no stream needs its items after they are read, messages are
+    decoded piece by piece, so that the items of one piece make room for the next.
     """
 
     def __init__(
@@ -129,7 +129,7 @@ class Chunk:
         return ids
 
     def hand_on(self, placed: Placed, reached: int) -> None:
-        """Give each stream its own items, now that they are placed; `reached` is the time that the log has come to."""
+        """Give each stream its own items, now that they are placed; `reached` is the time the log has reached."""
         row = np.cumsum(placed.keep) - 1
         for stream, batch in self._streams.items():
             index = self._index[stream]
@@ -144,7 +144,7 @@ class Chunk:
                     times=placed.times if len(self._streams) == 1 else placed.times.of(row[index[keep]]),
                     repeated=None if placed.repeated is None else placed.repeated[row[index[keep]]],
                     origin=self.origin,
-                    # An item that could not be read counts as one of the stream that the input is named for.
+                    # An unreadable item counts for the stream that the input is named for.
                     rejects=_in_order([*(self.rejects if stream == self._named else ()), *rejects]),
                     reached=reached,
                 )
@@ -156,7 +156,7 @@ class Chunk:
 
 
 def pieces_of(messages: Messages) -> Iterator[tuple[int, Messages]]:
-    """Yield pieces of messages whose items fit the processor's caches, with the number of the first of each."""
+    """Yield pieces of messages whose items fit the processor's caches, each with the number of its first message."""
     start, before = 0, 0
     ends = np.cumsum(lengths_of(messages.values))
     while start < len(messages):

@@ -1,7 +1,7 @@
-"""What SLIs by cohorts of requests count: the requests of a pane, and feedback by the pane of its request.
+"""Counts of cohort SLIs: the requests of a pane, and feedback by the pane of its request.
 
-Both are counts of ages (`operators/window/label_ages.py`): a request is a good one without age, a feedback a bad one of
-its own age.
+Both are counts of ages (`operators/window/label_ages.py`): a request is good and has no age, feedback is bad and has an
+age of its own.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ GOOD, BAD = 0, 1
 
 
 def cohort_keys(columns: Columns, placed: EventTimes, groups: Runs, policy: Policy) -> Iterator[Ints]:
-    """Yield what stands for each request, or feedback that makes one bad, of each such SLI: keys of counts of ages."""
+    """Yield, for each such SLI, the keys of age counts of its requests, or of feedback that makes one bad."""
     for index, sli in by_cohorts(policy.slis).items():
         if columns.stream == "events":
             none = np.zeros(len(groups.of), np.int64)
@@ -35,7 +35,7 @@ def cohort_keys(columns: Columns, placed: EventTimes, groups: Runs, policy: Poli
 
 
 def ages_of(columns: Columns, placed: EventTimes, policy: Policy) -> tuple[Ints, Ints]:
-    """Return lag and age of each feedback, in panes; of one that does not say when its request was made UNDATED."""
+    """Return lag and age of each feedback, in panes; UNDATED where it does not say when its request was made."""
     requested = columns.numbers[REQUESTED]
     dated = ~np.isnan(requested)
     lag, age = lags_of(np.where(dated, requested, placed.time).astype(np.int64), placed.time, policy.pane_ms)

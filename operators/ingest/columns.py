@@ -1,6 +1,6 @@
 """Typed items to NumPy columns, chunk by chunk.
 
-Every number is a float64 column in which NaN means absent; a failed event's latency of zero is no latency.
+Every number is a float64 column in which NaN means absent; a failed event's latency of zero counts as absent.
 """
 
 from collections.abc import Sequence
@@ -34,18 +34,17 @@ from operators.window.leaf_index import LeafSeries
 from operators.window.samples import Sample
 from operators.wire.events import UNFAIR, Feedback, ms_of
 
-REQUESTED = "requested"  # Column of when the request of a label was made, Unix ms.
+REQUESTED = "requested"  # The column of the request times of labels, Unix ms.
 
 
 class Columns(msgspec.Struct, frozen=True, kw_only=True):
     """n items of one stream: `series` (n,) index into `names`; `errors` (n,) into `error_types`, 0 is none.
 
-    `numbers` are float columns (n,): one per field that the policy names; for feedback also, under
-    `of_kind_name(field)`, 1 where the item is of the field's kind, and REQUESTED; and what kinds of SLIs need besides
-    (`slis/`). There is no negative zero: it equals zero, so which of the two is the smallest would depend on the order
-    of items.
+    `numbers` are float columns (n,): one per field that the policy names; for feedback also REQUESTED and, under
+    `of_kind_name(field)`, 1 where the item is of the field's kind; and the further columns of kinds of SLIs (`slis/`).
+    There is no negative zero: it equals zero, so which of the two is the smallest would depend on the order of items.
     `chain` and `event` (n,) are hashes of each event's chain, 0 for none, and its own (`chains.py`), where compared.
-    `samples` are requests that people may be shown, with their places.
+    `samples` are requests to show to people, with their places.
     """
 
     stream: Stream
@@ -61,7 +60,7 @@ class Columns(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ColumnsBuilder:
-    """Collects the columns of one batch chunk by chunk, so that the decoded items can be dropped early."""
+    """Collects the columns of one batch chunk by chunk, so that decoded items can be dropped early."""
 
     def __init__(self, stream: Stream, policy: Policy, pseudonyms: Pseudonyms = Pseudonyms()) -> None:  # noqa: B008  # Frozen.
         self.stream = stream
@@ -81,7 +80,7 @@ class ColumnsBuilder:
         self.reader = EventReader(policy, self.parts, self.error_types, self._fields, self._of_slis)
 
     def add_events(self, read: ReadEvents, items: Items, placed: EventTimes) -> None:
-        """Take events that were read, and are kept; of `items`, the events themselves, the watched fields."""
+        """Take the kept events as read; watched fields are read from `items`, the events themselves."""
         errors, numbers = read.errors, dict(read.numbers)
         for field in LATENCIES:
             if field in numbers and errors.any():
@@ -97,10 +96,10 @@ class ColumnsBuilder:
         parts: Sequence[Ints],
         repeated: NDArray[np.bool_] | None = None,
     ) -> None:
-        """Take some feedback with context (model and version); of what is `repeated` a criterion was judged before."""
+        """Take some feedback with context (model and version); the criterion of `repeated` ones was judged before."""
         if self._chained:
             self._chains.append(label_chains_of(items))
-        # What a judge said while it was not to be believed is no value.
+        # A judge's value from a time when it was not trusted does not count.
         values = np.array([np.nan if item.standing else _number(item.value) for item in items], float)
         of_fields = {field: self._of_field(field, items) for field in self._fields}
         numbers = {REQUESTED: np.array([_requested(item.request_ts) for item in items], float)}
@@ -113,7 +112,7 @@ class ColumnsBuilder:
 
     @staticmethod
     def _of_field(field: str, items: Sequence[Feedback]) -> NDArray[np.bool_]:
-        """Return which feedback a field is of, without what would weigh too much in it (`UNFAIR`)."""
+        """Return which feedback a field is on, without samples that would weigh too much (`UNFAIR`)."""
         kind, name = kind_and_name(field)
         return np.array(
             [item.kind == kind and (not name or item.name == name) and item.sample not in UNFAIR for item in items],
@@ -135,11 +134,11 @@ class ColumnsBuilder:
 
     @property
     def watches(self) -> bool:
-        """Whether fields are watched: those are read of the items themselves, once these are placed."""
+        """Whether fields are watched: they are read from the items themselves, once these are placed."""
         return self._watched.fields > 0
 
     def last(self) -> Columns:
-        """Return the columns of what was added last; without its series, unless some SLI is about slices."""
+        """Return the columns of the last items added; without their series, unless some SLI is about slices."""
         parts, errors, numbers = self._chunks[-1]
         sliced = any(sli.places for sli in self.policy.slis)
         names, series = self.parts.series(parts) if sliced else ((), parts[0])
@@ -157,7 +156,7 @@ class ColumnsBuilder:
         parts, errors, numbers = zip(*self._chunks, strict=True) if self._chunks else ((), (), ())
         names, series = self.parts.series([joined_columns(part) for part in zip(*parts, strict=True)])
         codes = joined_columns(errors)
-        used = np.bincount(codes, minlength=len(self.error_types)) > 0  # Others are of items that were not kept.
+        used = np.bincount(codes, minlength=len(self.error_types)) > 0  # The others are of items that were not kept.
         used[0] = True
         chain = joined_columns([chain for chain, _ in self._chains])
         event = joined_columns([event for _, event in self._chains])

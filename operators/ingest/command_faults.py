@@ -1,6 +1,6 @@
-"""Commands of one partition: why one that could be decoded is refused, and what people are told of it (`Refusal`).
+"""Commands of one partition: why a decoded command is refused, and what people are told about it (`Refusal`).
 
-That a command is taken once is seen to by the shard that obeys it: `operators/window/waiting_commands.py`.
+The shard that obeys a command makes sure that it is taken only once: `operators/window/waiting_commands.py`.
 """
 
 from collections.abc import Sequence
@@ -14,13 +14,13 @@ from operators.ingest.formats.origin import Origin, Reject
 from operators.policy.policy import Policy
 from operators.texts import DETAIL_MAX, cut
 from operators.window.waiting_commands import UNCLAIMED
-from operators.window.waiting_commands import Obeyed as Seen  # noqa: F401  # Older stores have it saved by this name.
+from operators.window.waiting_commands import Obeyed as Seen  # noqa: F401  # The name in older stores.
 from operators.wire.commands import SILENCE_MS_MAX, AnyCommand, Release, Rollback, Silence, Unsilence
 from operators.wire.control import Refusal
 from operators.wire.events import TS_MS_MAX, TS_MS_MIN, Id, ms_of
 from operators.wire.fitting import slim
 
-MODELS_NAMED_MAX = 10  # Of one message: of what else it names, one telling under no model at all.
+MODELS_NAMED_MAX = 10  # Per message; refusals for further models become one, under no model.
 
 
 class _Context(msgspec.Struct):
@@ -30,7 +30,7 @@ class _Context(msgspec.Struct):
 def command_fault(
     command: AnyCommand, origin: Origin, index: int, credentials: Credentials, policy: Policy
 ) -> tuple[str, str] | None:
-    """Return why a decoded command is refused whatever was said before it, as (reason, detail)."""
+    """Return why a decoded command is refused regardless of earlier ones, as (reason, detail)."""
     if credentials.asks:
         appended_ms = int(origin.received_ms[index]) if origin.appended[index] else None
         fault = credentials.fault_of(command, origin.text(index), appended_ms)
@@ -64,7 +64,7 @@ def _nonsense_of(release: Release) -> str | None:
 
 
 def nobodys(command: AnyCommand, source: str, place: tuple[int, int]) -> Refusal:
-    """Return what is told of a command about a model that no policy file takes."""
+    """Return the refusal of a command for a model that no policy file takes."""
     detail = (
         f"no policy file of this worker takes model {command.model!r}: nothing of it is changed unless it was known; "
         f"command {command.id}"
@@ -74,14 +74,14 @@ def nobodys(command: AnyCommand, source: str, place: tuple[int, int]) -> Refusal
 
 
 def kept(command: AnyCommand) -> AnyCommand:
-    """Return a command without what nobody reads: it is held until its pane closes, and saved."""
+    """Return a command without fields that are never read, as it is held until its pane closes, and saved."""
     return slim(command) if isinstance(command, Release) else command
 
 
 def refusals(rejects: Sequence[Reject], source: str) -> list[Refusal]:
-    """Return what is told of the refused commands of one message, once for each reason and model.
+    """Return the refusals of the commands of one message, one for each reason and model.
 
-    The model is as far as it can be read; what can be no model's name is nobody's.
+    The model is named where it can be read; what cannot be a model's name counts as none.
     """
     found: dict[tuple[str, str], Refusal] = {}
     models: set[str] = set()

@@ -1,4 +1,4 @@
-"""Targets of versions, as a release command's metadata names them: why a command is refused for what it says there."""
+"""Targets of versions in a release command's metadata: why a command is refused for them."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -8,13 +8,13 @@ from operators.policy.rules import Rule
 from operators.texts import DETAIL_MAX, cut
 from operators.wire.commands import ARMS, TARGETS, Release
 
-ENTRIES_MAX = 100  # Of one version.
+ENTRIES_MAX = 100  # Per version.
 
 
 def targets_fault(release: Release, policy: Policy) -> str | None:
-    """Return what is wrong with the targets that a release names, and with what else is no text or number, or None.
+    """Return what is wrong with the targets of a release, or with metadata that is no text or number; None if nothing.
 
-    Of a model that no policy is for nothing is known: its targets hold nobody to anything.
+    Of a model that no policy takes nothing is known: its targets bind nobody.
     """
     if release.targets:
         return "targets of versions stand in metadata: {candidate: {targets: {SLI: 0.97}}}"

@@ -1,4 +1,4 @@
-"""Who may say what: commands are believed by the key that signed them, and say no more than that key may."""
+"""Who may give which command: a command is authenticated by the key that signed it, and limited to its rights."""
 
 from collections.abc import Mapping
 from fnmatch import fnmatchcase
@@ -22,9 +22,9 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Credentials(msgspec.Struct, frozen=True, kw_only=True):
-    """The keys that commands must be signed with, by id; none where they need no signature.
+    """The keys that commands must be signed with, by id; no keys where they need no signature.
 
-    `key` is the secret of the key that has no entry in the policy, and all rights.
+    `key` is the secret of the key without an entry in the policy, which has all rights.
     """
 
     key: str | None = None
@@ -39,9 +39,9 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
         return bool(self._all())
 
     def fault_of(self, command: AnyCommand, body: bytes, appended_ms: int | None = None) -> tuple[str, str] | None:
-        """Return why a command is not believed or not allowed, as (reason, detail); `body` is all that was sent.
+        """Return why a command is not believed or not allowed, as (reason, detail); `body` is the whole message.
 
-        `appended_ms` [Unix ms] is when a broker got it, by its own clock; None where only its sender says a time.
+        `appended_ms` [Unix ms] is when a broker got it, by its own clock; None where only the sender gives a time.
         """
         known = self._all()
         name = command.key or DEFAULT_KEY
@@ -53,9 +53,9 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
         return signature_fault(body, held.secret) or forbidden(command, held.key, appended_ms)
 
     def attributed(self, command: AnyCommand) -> AnyCommand:
-        """Return a command that was believed, said by whose key signed it, whatever it claims.
+        """Return an authenticated command attributed to the owner of the key that signed it, whatever it claims.
 
-        Of a key that relays, it is said by whom the command names, through that key.
+        For a key that relays, it is attributed to the sender that the command names, through that key.
         """
         held = self._all().get(command.key or DEFAULT_KEY)
         if held is None:
@@ -71,9 +71,9 @@ class Credentials(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def forbidden(command: AnyCommand, key: CommandKey, appended_ms: int | None) -> tuple[str, str] | None:
-    """Return why a key may not say this. A command from before its key was retired stays as valid as it was.
+    """Return why a key may not give this command. One from before its key was retired stays as valid as it was.
 
-    Whoever has the key can give a command any time, but not the time at which the broker gets it.
+    The holder of a key can put any time in a command, but cannot choose when the broker gets it.
     """
     given_ms = max(ms_of(command.ts), appended_ms or 0)
     if key.retired is not None and given_ms >= ms_of(key.retired):

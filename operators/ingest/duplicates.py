@@ -1,12 +1,12 @@
-"""Which items of a partition came before: the same id within a bounded horizon of the partition's own log.
+"""Which items of a partition are duplicates: the same id within a bounded horizon of the partition's own log.
 
 Producers that retry send an item twice. An item is a duplicate if one with its id came within the last `horizon_ms` of
-the log's own time (`item_clock.py`) and the last `ids_max` items, and its own time is no further off: that
-depends on little further back, so what is remembered is read again from the log after a restart instead of being saved.
+the log's own time (`item_clock.py`) and the last `ids_max` items, and its own time is no further off. That depends on
+little of the log's past, so after a restart it is read again from the log instead of being saved.
 
-Ids are 64-bit hashes. The hash of some other item is the same with chance ids_max / 2 ** 64: at a billion items a day
-one item is lost in some 500 years. Python keys its hash of texts (SipHash) anew in every process, so nobody can make
-ids that collide. Memory: up to 16 MB a partition for 100,000 ids, and 4 MB for their times.
+Ids are 64-bit hashes. An item collides with another one with chance ids_max / 2 ** 64: at a billion items a day one
+item is lost in some 500 years. Python keys its hash of texts (SipHash) anew in every process, so nobody can construct
+colliding ids. Memory per partition: up to 16 MB for 100,000 ids, and 4 MB for their times.
 """
 
 from collections.abc import Sequence
@@ -23,12 +23,12 @@ from operators.wire.events import REPORTED, Feedback
 
 SLOTS_MIN = 1 << 12
 PIECE = 1 << 13  # Items looked up at once.
-MARKS = 64  # Of the horizon: how finely it is known where in the log it begins.
+MARKS = 64  # Per horizon: how finely its beginning in the log is known.
 NONE = -1
 
 
 class Anchor(NamedTuple):
-    """Where to read the log from to remember the same; the log's time before that, and what it is read from [Unix ms].
+    """Where to read the log from to remember the same; the log's time there, and the times it derives from [Unix ms].
 
     Older stores have no `recent`.
     """
@@ -42,23 +42,23 @@ START = Anchor(0, NEVER)
 
 
 class Duplicates:
-    """What is remembered of one partition, from an anchor on. With a `horizon_ms` of 0 that is nothing.
+    """The memory of one partition, from an anchor on. With a `horizon_ms` of 0 it is empty.
 
-    So many `outliers` with times ahead of all others do not move the log's time.
+    Up to `outliers` items with times ahead of all others do not move the log's time.
     """
 
     def __init__(self, horizon_ms: int, ids_max: int, outliers: int = 0, anchor: Anchor = START) -> None:
         self._horizon_ms, self._ids_max = horizon_ms, ids_max
         self._clock = ItemClock(outliers, anchor.clock, anchor.recent)
         self._count = 0  # Items so far: the number of the next one.
-        self._times, self._own = _Times(ids_max), _Times(ids_max)  # The log's with each item, and the items' own.
-        # Items since then (number, time) are in the new table, earlier ones in the old.
+        self._times, self._own = _Times(ids_max), _Times(ids_max)  # The log's time at each item, and the items' own.
+        # Items since this (number, time) are in the new table, earlier ones in the old.
         self._since = (0, anchor.clock)
         self._old, self._new = _Table(SLOTS_MIN), _Table(SLOTS_MIN)
-        self._marks: list[tuple[Anchor, int]] = []  # With the number of the next item there.
+        self._marks: list[tuple[Anchor, int]] = []  # Each with the number of the next item.
 
     def begin(self, position: int) -> None:
-        """Note that the next items are those of the message at `position`."""
+        """Note that the next items come from the message at `position`."""
         last, count = self._marks[-1] if self._marks else (None, 0)
         step_ms, step = self._horizon_ms // MARKS, self._ids_max // MARKS
         if last is None or self._clock.passed(last.clock) > step_ms or self._count - count > step:
@@ -68,13 +68,13 @@ class Duplicates:
 
     @property
     def anchor(self) -> Anchor | None:
-        """Where the log is to be read from to remember the same; None where nothing is to be remembered."""
+        """Where to read the log from to remember the same; None where there is nothing to remember."""
         return self._marks[0][0] if self._marks and self._horizon_ms else None
 
     def again(self, ids: Ints, times: Ints) -> NDArray[np.bool_]:
         """Remember the next items, (n,) in the order of the log; return which of them came before.
 
-        `ids` are none of them 0 (`hashes_of`); `times` [Unix ms] are the items' own.
+        No id is 0 (`ids_of`); `times` [Unix ms] are the items' own.
         """
         if not self._horizon_ms or not len(ids):
             return np.zeros(len(ids), bool)
@@ -115,11 +115,11 @@ class Duplicates:
 
 
 class _Times:
-    """A time of each of the last `kept` items and more."""
+    """The times of at least the last `kept` items."""
 
     def __init__(self, kept: int) -> None:
         self._kept = kept
-        self._first = self._end = 0  # Number of the first item, and place behind the last one.
+        self._first = self._end = 0  # The number of the first item, and the place after the last one.
         self._times = np.zeros(SLOTS_MIN, np.int64)
 
     def add(self, times: Ints) -> None:
@@ -136,7 +136,7 @@ class _Times:
 
 
 class _Table:
-    """Ids and the number of the last item of each: open addressing, at most half full; pairs lie side by side."""
+    """Ids with the number of the last item of each: open addressing, at most half full; pairs lie side by side."""
 
     def __init__(self, slots: int) -> None:
         self.slots, self.used = slots, 0
@@ -151,7 +151,7 @@ class _Table:
         self.remember(ids, numbers - 1)
 
     def remember(self, ids: Ints, numbers: Ints) -> Ints:
-        """Return the number that each id had, NONE for a new one, and give it the next, all in order."""
+        """Return the number that each id had, NONE for a new one, and store its next number, all in order."""
         kernels = loading.kernels()
         if kernels is not None:
             earlier = np.empty(len(ids), np.int64)
@@ -161,11 +161,11 @@ class _Table:
         before = self._pairs.take(places) - 1
         self.used += int(np.count_nonzero(before == NONE))
         self._pairs[places] = numbers + 1
-        if (self._pairs.take(places) != numbers + 1).any():  # An id came several times.
+        if (self._pairs.take(places) != numbers + 1).any():  # Some id occurs several times.
             order = np.argsort(places, kind="stable")
             same = np.flatnonzero(places[order][1:] == places[order][:-1])
             before[order[same + 1]] = numbers[order[same]]
-            self._pairs[places[order]] = numbers[order] + 1  # The last is written last.
+            self._pairs[places[order]] = numbers[order] + 1  # The last item is written last.
         return before
 
     def numbers_of(self, ids: Ints) -> Ints:
@@ -178,11 +178,11 @@ class _Table:
         return np.asarray(self._pairs.take(self._places(ids, add=False) + 1) - 1)
 
     def _places(self, ids: Ints, *, add: bool) -> Ints:
-        """Return where each id is, or would be: all are tried at once, then those that found another id again."""
+        """Return where each id is, or would be: all are tried at once, then again those that met another id."""
         places = (ids.view(np.uint64) >> self._shift).astype(np.int64) * 2
         pending, step = np.flatnonzero(~self._settled(places, ids, add)), 0
         while len(pending):
-            step += 2  # Steps grow, so that ids crowd less than in neighbouring slots; every slot is tried.
+            step += 2  # Growing steps, so that ids cluster less; every slot is tried.
             tried = (places[pending] + step) & (len(self._pairs) - 1)
             places[pending] = tried
             pending = pending[~self._settled(tried, ids[pending], add)]
@@ -193,14 +193,14 @@ class _Table:
         empty = held == 0
         if not add:
             return np.asarray(empty | (held == ids))
-        # All slots are written, taken ones as they are: that is faster than picking the empty ones.
+        # All slots are written, taken ones unchanged: faster than picking the empty ones.
         self._pairs[places] = np.where(empty, ids, held)
-        # Of several ids that wanted one slot, one has it now.
+        # Of several ids that wanted one slot, one has got it.
         return np.asarray(self._pairs.take(places) == ids)
 
 
 def id_hashes(parts: list[object]) -> Ints:
-    """Return a hash of each, none of them 0, the same within this process."""
+    """Return a hash of each part, never 0, stable within this process."""
     return without_zero(np.fromiter(map(hash, parts), np.int64, len(parts)))
 
 
@@ -220,23 +220,23 @@ def request_hashes(ids: Sequence[str], attempts: Sequence[int | None]) -> Ints:
 
 
 def feedback_hashes(items: Sequence[Feedback]) -> Ints:
-    """Return a hash of the request, kind, name and source of each, (n,), and whether a complaint had it judged."""
+    """Return a hash of each item's request, kind, name, source, and whether a complaint had it judged, (n,)."""
     return id_hashes(
         [(each.request_id, each.kind, each.name or "", each.source or "", each.sample == REPORTED) for each in items]
     )
 
 
 def ids_of(requests: Ints, named: Sequence[tuple[Ints, list[str]]]) -> Ints:
-    """Return what tells items apart, (n,), none of them 0: the hashes of their requests, with model and version.
+    """Return ids of items, (n,), never 0: hashes of their requests, with model and version.
 
-    `named` are the numbers of each item's model and version, and the names that these stand for. One request may be
-    answered by several models, or for a comparison by two versions.
+    `named` are the numbers of each item's model and version, with the names they stand for. One request may be answered
+    by several models, or for a comparison by two versions.
     """
     return _of_version(requests.copy(), named)
 
 
 def criterion_ids(items: Sequence[Feedback], named: Sequence[tuple[Ints, list[str]]]) -> Ints:
-    """Return what tells apart which criterion of which request feedback is about, whoever its source is, (n,)."""
+    """Return ids of the criterion and request that each feedback is about, whatever its source, (n,)."""
     return _of_version(id_hashes([(each.request_id, each.kind, each.name or "") for each in items]), named)
 
 

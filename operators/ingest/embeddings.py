@@ -1,4 +1,4 @@
-"""Embeddings as they came, undecoded, to bins: the nearest of frozen centroids, missing, or unseen."""
+"""Undecoded embeddings to bins: the nearest of frozen centroids, missing, or unseen."""
 
 from collections.abc import Sequence
 
@@ -16,7 +16,7 @@ _decode = msgspec.json.Decoder(list[float] | None).decode
 def embedding_bins(centroids: Centroids, embeddings: Sequence[msgspec.Raw]) -> Ints:
     """Return the bin of each embedding, (n,): with k centroids 0 .. k - 1, k, k + 1.
 
-    An empty one is missing; what is no array of numbers of the right length is unseen.
+    An empty one is missing; anything but an array of numbers of the right length is unseen.
 
     >>> centroids = Centroids(centres=((0.0, 1.0), (1.0, 0.0)), counts=(1, 1, 0, 0))
     >>> texts = (b"[0, 2]", b"[0.9, 0]", b"null", b"[1]", b'"x"')

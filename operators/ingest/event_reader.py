@@ -1,4 +1,4 @@
-"""Reads of events what a policy needs, column by column: the last place where Python touches single events."""
+"""Reads what a policy needs from events, column by column: the last place where Python touches single events."""
 
 from collections.abc import Mapping, Sequence
 
@@ -23,7 +23,7 @@ class EventReader:
     """Reads the events of one batch, piece by piece.
 
     `fields` are the numbers that are needed, `of_slis` how further columns are read. `error_types` and `parts` number
-    what they have not seen yet.
+    new texts as they come.
     """
 
     def __init__(
@@ -34,14 +34,14 @@ class EventReader:
         self.dimensions = policy.dimensions
         self.chained = chained_slis(policy)
         self.deduplicates = policy.dedup.horizon_ms > 0
-        self._checked = [0, 0]  # How many of the models and versions were checked for reserved names.
+        self._checked = [0, 0]  # The numbers of models and versions checked for reserved names.
 
     def read(self, events: Sequence[Event]) -> ReadEvents:
-        """Return the numbers and names that this policy needs out of some events."""
+        """Return the numbers and names that this policy needs from some events."""
         return self.read_with(events, self.parts.of(events), self._errors(events))
 
     def read_with(self, events: Sequence[Event], parts: Sequence[Ints], errors: Ints) -> ReadEvents:
-        """Return what this policy needs out of some events whose names and error types were numbered before."""
+        """Return what this policy needs from events whose names and error types were numbered before."""
         numbers = {field: _numbers(events, field) for field in self.fields}
         numbers |= {name: read(events) for name, read in self.of_slis.items()}
         ids, attempts = [event.request_id for event in events], [event.attempt for event in events]
@@ -65,7 +65,7 @@ class EventReader:
         return np.array([index[kind] if kind else 0 for kind in texts], np.int64)
 
     def _reserved(self, events: Sequence[Event]) -> Faults:
-        """Return which of the events name a model or version that is rollguard's own: only new names are looked at."""
+        """Return the events whose model or version has one of rollguard's own names: only new names are looked at."""
         for part, before in enumerate(self._checked):
             names = self.parts.names(part)
             if any(map(reserved.is_reserved, names[before:])):
@@ -77,7 +77,7 @@ class EventReader:
 def _lineage(events: Sequence[Event]) -> NDArray[np.bool_]:
     """Return which events name a prompt version or an endpoint."""
     prompts = [event.prompt_version for event in events]
-    if all(prompts):  # To compare texts with None takes ten times as long.
+    if all(prompts):  # Comparing texts with None takes ten times as long.
         return np.ones(len(events), bool)
     return np.array([event.prompt_version is not None or event.endpoint is not None for event in events], bool)
 

@@ -1,4 +1,4 @@
-"""How the events of an input become columns: by kernels, as their format has columns, or by what is familiar."""
+"""How the events of an input become columns: by kernels, from a columnar format, or by likeness to earlier ones."""
 
 from operators.ingest.familiar_reads import familiar_reads_for
 from operators.ingest.formats.format import EventScan
@@ -10,7 +10,7 @@ from operators.policy.policy import Policy
 
 
 def event_scan_for(form: str, policy: Policy) -> EventScan | None:
-    """Return what reads messages of a format as columns, None where they have to be decoded."""
+    """Return the reader of a format's messages as columns, None where they have to be decoded."""
     if own_dimensions(policy):
         return None
     if form == "native":

@@ -8,7 +8,7 @@ from operators.arrays import Ints, joined_columns
 
 
 class EventTimes(msgspec.Struct, frozen=True, kw_only=True):
-    """Where n items belong, each (n,): their time [Unix ms], the pane they close with, their own, and lateness."""
+    """Where n items belong, each (n,): their time [Unix ms], the pane they close with, their own pane, and lateness."""
 
     time: Ints
     closing: Ints
@@ -16,7 +16,7 @@ class EventTimes(msgspec.Struct, frozen=True, kw_only=True):
     late: Ints
 
     def of(self, rows: Ints) -> "EventTimes":
-        """Return those of some of the items."""
+        """Return the places of some of the items."""
         return EventTimes(time=self.time[rows], closing=self.closing[rows], pane=self.pane[rows], late=self.late[rows])
 
 

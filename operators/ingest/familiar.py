@@ -1,8 +1,8 @@
-"""Decodes events that are like those before: the same keys, and names that were met. Whatever else comes is left alone.
+"""Decodes events that are like earlier ones: with the same keys and known names. All others are left to the decoder.
 
-A name that was met is decoded to its number; no text is made of it, nor let go: that is half of what decoding costs.
-What is taken is what `Event` takes, each field of the same type or one of some values of it; results do not depend on
-what was met.
+A known name is decoded straight to its number; making and freeing its text would be half the cost of decoding. Only
+what `Event` takes is taken: each field has the same type, or one of some values of it. Results do not depend on what is
+known.
 """
 
 import re
@@ -17,20 +17,20 @@ from operators.ingest.reserved import is_reserved
 from operators.ingest.usable import UNDECODABLE
 from operators.wire.events import ABSENT, Event, Text
 
-FAMILIAR_MAX = 2_000  # Of one field; then all are forgotten.
-LABELS_MAX = 256  # The same of those that nobody counts; then they are texts.
-KEYS_MAX = 100  # Of an event.
-UNNAMED = re.compile(r'["\\\x00-\x1f]')  # What a key has that no field of a struct can be named.
+FAMILIAR_MAX = 2_000  # Names of one field; with more all are forgotten.
+LABELS_MAX = 256  # The same for fields that nothing counts; with more they stay texts.
+KEYS_MAX = 100  # Keys of an event.
+UNNAMED = re.compile(r'["\\\x00-\x1f]')  # Characters of keys that no field of a struct can have.
 ALWAYS_NAMED = ("model", "version")
 LABELS = ("prompt_version", "endpoint", "team")
 NAMED = (*ALWAYS_NAMED, "error_type", *LABELS)
-NULL_ALONE = ("attempt", "kind")  # What they mean where they are something is left to others.
+NULL_ALONE = ("attempt", "kind")  # Events that have these are left to the decoder.
 
 _keys_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 class Numbered(float, Enum):
-    """A text that stands for a number: what is packed as a double most quickly."""
+    """A text that stands for a number: a float, as floats are packed most quickly."""
 
     def __new__(cls, number: int, text: str) -> "Numbered":
         """Return the number of a text."""
@@ -40,9 +40,9 @@ class Numbered(float, Enum):
 
 
 class Shape(msgspec.Struct, frozen=True, kw_only=True):
-    """What decodes events of some keys: of `kind`, whose `fields` stand in order, and so do those of its slices.
+    """Decodes events with some keys: into `kind`, with `fields` and those of its `slices` in order.
 
-    `names` are what the numbers of a field's names stand for, those of a dimension by `slices.` and its name.
+    `names` are, by field, the names that numbers stand for; a dimension's are under `slices.` and its name.
     """
 
     kind: type[msgspec.Struct]
@@ -53,7 +53,7 @@ class Shape(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MetBefore:
-    """What was met: the keys of events and of their slices, in order, and the names of each field."""
+    """What is known: the keys of events and of their slices, in order, and the names of each field."""
 
     def __init__(self, dimensions: Sequence[str]) -> None:
         self.dimensions = dimensions
@@ -62,7 +62,7 @@ class MetBefore:
         self.names: dict[str, dict[str, None]] = {}
 
     def add(self, values: Iterable[bytes], events: Sequence[Event]) -> bool:
-        """Take note of some messages that hold an event each; return whether something was new."""
+        """Learn from messages that hold one event each; return whether anything was new."""
         before = self._size()
         try:
             for value in values:
@@ -88,17 +88,17 @@ class MetBefore:
 
     @property
     def is_too_much(self) -> bool:
-        """Whether it is more than is worth knowing."""
+        """Whether there is more than is worth knowing."""
         most = max(len(texts) for field, texts in self.names.items() if field not in LABELS)
         return max(len(self.keys), len(self.slices)) > KEYS_MAX or most > FAMILIAR_MAX
 
     @property
     def is_enough(self) -> bool:
-        """Whether there can be an event that has nothing else: not where all were refused for their names."""
+        """Whether any event can have only known names: not where all were refused for their names."""
         return all(self.names[field] for field in ALWAYS_NAMED)
 
     def shape(self) -> Shape:
-        """Return what decodes events that have nothing else."""
+        """Return the decoder of events with nothing unknown."""
         names = {
             field: [*texts] for field, texts in self.names.items() if field not in LABELS or len(texts) <= LABELS_MAX
         }
@@ -151,7 +151,7 @@ def _numbered(texts: Sequence[str]) -> Any:
 
 
 class FamiliarDecoder:
-    """Decodes messages that hold an event each, by what was met before."""
+    """Decodes messages that hold one event each, by what is known."""
 
     def __init__(self, shape: Shape) -> None:
         self.shape = shape
@@ -159,7 +159,7 @@ class FamiliarDecoder:
         self._one, self._of_lines = decoder.decode, decoder.decode_lines
 
     def decode(self, values: Sequence[bytes]) -> list[Any] | None:
-        """Return the events of some messages; None where one of them is not as those before."""
+        """Return the events of some messages; None where one of them has something unknown."""
         try:
             texts = objects_of(values)
             events = [event for text in texts for event in self._of_lines(text)]

@@ -31,7 +31,7 @@ class FamiliarColumns:
         self._tables: dict[str, Ints] = {}
 
     def read(self, events: Sequence[Any], shape: Shape) -> tuple[ReadEvents, Ints] | None:
-        """Return what is read of some events, and their times; None where some are copies of requests."""
+        """Return what was read of some events, and their times; None where some are copies of requests."""
         if shape is not self._shape:
             self._shape, self._tables = shape, {}
         columns: Columns = dict(zip(shape.fields, zip(*map(astuple, events), strict=True), strict=True))
@@ -53,13 +53,13 @@ class FamiliarColumns:
         return read, times_of(columns["ts"])
 
     def _slices(self, slices: Sequence[Any] | None, shape: Shape, rows: int) -> Columns:
-        """Return the values of the policy's dimensions; of those that no event has, the first name, which is none."""
+        """Return the values of the policy's dimensions; of one that no event has, number 0, which is none."""
         none = [0.0] * rows
         found: Columns = {}
         if slices is not None and shape.slices:
             try:
                 values = [*zip(*map(astuple, slices), strict=True)]
-            except TypeError:  # Some have none.
+            except TypeError:  # Some events have no slices.
                 values = [*zip(*(astuple(each or shape.no_slices) for each in slices), strict=True)]
             found = dict(zip(shape.slices, values, strict=True))
         return {f"slices.{name}": found.get(name, none) for name in self._reader.dimensions}
@@ -81,7 +81,7 @@ class FamiliarColumns:
     def _numbers(
         self, name: str, column: Sequence[Any], shape: Shape, index: Any, counted: Callable[[str], str]
     ) -> Ints:
-        """Return what number the text of each event has in an index, where new ones are numbered in order."""
+        """Return the number of each event's text in an index; new texts are numbered in order."""
         texts = shape.names[name]
         table = self._tables.get(name)
         if table is None:

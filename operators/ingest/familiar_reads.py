@@ -1,4 +1,4 @@
-"""Reads events that are like those before as columns, piece by piece; other pieces are decoded and read as they are."""
+"""Reads events that are like earlier ones as columns, piece by piece; other pieces are decoded as usual."""
 
 from collections.abc import Sequence
 
@@ -21,11 +21,11 @@ from operators.ingest.slis.registry import sli_kind_of
 from operators.policy.policy import Policy
 from operators.wire.events import Event
 
-WAIT_MAX = 64  # Pieces that are decoded as they are after one that was not familiar; at first fewer.
+WAIT_MAX = 64  # Pieces that are decoded as usual after an unfamiliar one; at first fewer.
 
 
 def familiar_reads_for(policy: Policy) -> "FamiliarReads | None":
-    """Return what reads events for a policy; None where it asks for more than times, ids, names and numbers."""
+    """Return the reader of events for a policy; None where it needs more than times, ids, names and numbers."""
     fields = {field for field in fields_of(policy) if not is_feedback(field)}
     if not fields <= FAMILIAR_NUMBERS or any(
         sli_kind_of(sli).columns(sli) for sli in policy.slis if not sli.on_feedback
@@ -35,7 +35,7 @@ def familiar_reads_for(policy: Policy) -> "FamiliarReads | None":
 
 
 class FamiliarReads:
-    """Reads the messages of one partition. Nothing depends on what was met before but how long it takes."""
+    """Reads the messages of one partition. What is known from before only affects the speed."""
 
     def __init__(self, policy: Policy) -> None:
         self._dimensions, self._bytes_max = policy.dimensions, policy.dead_letters.message_bytes_max
@@ -71,7 +71,7 @@ class FamiliarReads:
         )
 
     def _familiar(self, messages: Messages, columns: FamiliarColumns) -> tuple[ReadEvents, Ints] | None:
-        """Return what some messages hold, and their times, where they are as those before."""
+        """Return what some messages hold, and their times; None where they are not like earlier ones."""
         if self._decoder is None or self._wait:
             self._wait = max(self._wait - 1, 0)
             return None
@@ -87,7 +87,7 @@ class FamiliarReads:
         return found
 
     def _learn(self, messages: Messages, events: Sequence[Event]) -> None:
-        """Take note of a piece that was decoded, before others are tried."""
+        """Learn from a decoded piece before others are tried."""
         if self._wait > 1 or len(events) != len(messages):
             return
         if self._met.add(messages.values, events):
@@ -98,5 +98,5 @@ class FamiliarReads:
 
 
 def _one_each(messages: Messages, like: Origin) -> Origin:
-    """Return where items came from of which each message holds one."""
+    """Return the origin of items, one in each message."""
     return Origin(messages=messages, message_of=range(len(messages)), texts=ItemTexts(split=like.texts.split))

@@ -29,7 +29,7 @@ def is_feedback(field: str) -> bool:
 
 
 def kind_and_name(field: str) -> tuple[str, str]:
-    """Return the kind of feedback that a field is of, and the name that it must have, "" for any.
+    """Return the kind of feedback of a field, and the name that the feedback must have, "" for any.
 
     >>> kind_and_name("feedback.kpi"), kind_and_name("feedback.kpi.net.margin")
     (('kpi', ''), ('kpi', 'net.margin'))
@@ -39,5 +39,5 @@ def kind_and_name(field: str) -> tuple[str, str]:
 
 
 def of_kind_name(field: str) -> str:
-    """Return the column that says which feedback is of the field's kind, whether or not it has a number."""
+    """Return the name of the column that marks feedback of the field's kind, with a number or without."""
     return f"{field}?"

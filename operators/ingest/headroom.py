@@ -1,8 +1,8 @@
-"""Items are decoded with less of the stack than there is, so that what was decoded once can be decoded again.
+"""Items are first decoded with less stack than there is, so that they can be decoded again later.
 
 How deep brackets may be nested depends on how much of the interpreter's stack is left (`sys.getrecursionlimit`). An
-item that was taken is decoded again from other places, some of them deeper: of one that was just not too deep that
-failed, which stopped the worker, and each restart.
+accepted item is decoded again from other places, some of them deeper in the stack. Where it was just not too deep the
+first time, that failed, and stopped the worker and each restart.
 """
 
 from collections.abc import Callable
@@ -11,14 +11,14 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-LEVELS = 50  # Each takes two frames: from nowhere is an item decoded again that is deeper by so many.
+LEVELS = 50  # Of two frames each: no item is decoded again from a place that is deeper by more.
 
 
 _is_deep: ContextVar[bool] = ContextVar("is_deep", default=False)  # Each thread has its own.
 
 
 def with_headroom(call: Callable[[], T]) -> T:
-    """Return what a call returns, made from so much deeper in the stack. Some 15 us, and within another one nothing.
+    """Return the result of a call made LEVELS deeper in the stack. Cost: some 15 us; inside another such call nothing.
 
     >>> with_headroom(lambda: with_headroom(lambda: "made"))
     'made'

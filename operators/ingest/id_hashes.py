@@ -7,16 +7,15 @@ import numpy as np
 from operators.arrays import Ints
 from operators.window.mixing import ODD, hashed, positive
 
-NONE = 0  # Of nothing: no id has this hash.
+NONE = 0  # Stands for no id: no id has this hash.
 _WORD = 8  # Bytes.
 
 
 def chain_hashes(texts: Sequence[str]) -> Ints:
     """Return 64-bit hashes of texts, (n,), none of them NONE: word by word, all texts at once.
 
-    They have no key. Whoever makes ids that collide joins chains, as one who sends the same id twice does; and whoever
-    chooses ids by their hashes would decide which chains are kept where there are too many (`window/chains.py`), if
-    they were not keyed before (`with_key`).
+    They have no key. Colliding ids join chains, as sending the same id twice does. And without a key (`with_key`) a
+    sender could choose ids by their hashes, and so decide which of too many chains are kept (`window/chains.py`).
 
     >>> chain_hashes(["a", "b", "a" * 100, "a"]) % 1000
     array([211, 945, 810, 211])
@@ -25,8 +24,8 @@ def chain_hashes(texts: Sequence[str]) -> Ints:
     width = -(-encoded.dtype.itemsize // _WORD)
     words = encoded.astype(f"S{width * _WORD}").view("<u8").reshape(len(texts), width).astype(np.uint64)
     total = np.zeros(len(texts), np.uint64)
-    for place in range(width):  # A word of zeros adds nothing: how long the others are does not matter.
-        factor = int(ODD) * 3**place % 2**64  # Odd: no two words become one.
+    for place in range(width):  # A word of zeros adds nothing, so the length of other texts does not matter.
+        factor = int(ODD) * 3**place % 2**64  # Odd, so that different words stay different.
         total ^= hashed(words[:, place] * np.uint64(factor))
     found = positive(total)
     found[found == NONE] = 1
@@ -34,9 +33,9 @@ def chain_hashes(texts: Sequence[str]) -> Ints:
 
 
 def with_key(hashes: Ints, word: int | None, low: int = 0) -> Ints:
-    """Return hashes that nobody can foresee who does not know the 64-bit `word`; as they are without one.
+    """Return hashes that cannot be predicted without the 64-bit `word`; unchanged if it is None.
 
-    Equal ones stay equal, NONE stays NONE, and so do the bits of `low`.
+    Equal hashes stay equal, NONE stays NONE, and the bits of `low` stay as they are.
 
     >>> found = with_key(np.array([0, 7, 64 + 7, 7]), 12345, low=7)
     >>> found & 7, len(set(found.tolist()))

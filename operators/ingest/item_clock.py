@@ -1,8 +1,8 @@
-"""The time of a log by which one tells how long ago an item came: of all its items, duplicates and late ones too.
+"""The time of a log that tells how long ago an item came: by all its items, duplicates and late ones too.
 
-It is the k-th largest time of the last 10 k items or of any before, k being `outliers` + 1: so few wrong clocks move it
-no more than they move the partition's time (`progress.py`), which is of the items that are kept. Before there are k
-items it is NEVER, and all of these count as if they had come with the k-th.
+It is the largest so far of the k-th largest times of the last 10 k items, with k = `outliers` + 1: so a few wrong
+clocks move it no more than they move the partition's time (`progress.py`), which is by the kept items alone. Before
+there are k items it is NEVER, and the first k items count as if all had come with the k-th.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from operators.window.watermark import NEVER
 
 
 class ItemClock:
-    """Goes on with each item. `now` [Unix ms] is its time, `recent` the items' own times that it is read from."""
+    """Advances with each item. `now` [Unix ms] is its time, `recent` the items' own times it derives from."""
 
     def __init__(self, outliers: int, now: int = NEVER, recent: Sequence[int] = ()) -> None:
         self.now = now
@@ -28,7 +28,7 @@ class ItemClock:
         return tuple(self._recent.tolist())
 
     def take(self, times: Ints) -> Ints:
-        """Go on by the next items, (n,) of at least one; return the time with each."""
+        """Advance by the next items, (n,), at least one; return the clock at each."""
         if self._few == 1:
             seen = times
         else:
@@ -42,9 +42,9 @@ class ItemClock:
         return clock
 
     def since(self, clock: Ints) -> Ints:
-        """Return times as they count where the time passed since them is asked for."""
+        """Return times of the clock for measuring the time since them: none before it began."""
         return np.maximum(clock, self._began)
 
     def passed(self, clock: int) -> int:
-        """Return how much time has passed since the clock showed something, ms."""
+        """Return the time that has passed since the clock showed `clock`, ms."""
         return max(self.now, self._began) - max(clock, self._began)

@@ -1,6 +1,6 @@
-"""The finest series of one source, named once and known by number from then on: batches name the same ones again.
+"""The finest series of one source, named once and then known by number, as batches repeat the same ones.
 
-Nothing depends on what is known: it saves making thousands of names per batch, and looking them up by these.
+What is known affects only speed: it saves making thousands of names per batch, and looking series up by them.
 """
 
 from collections.abc import Sequence
@@ -11,20 +11,20 @@ from operators.arrays import Ints
 from operators.ingest.numbering import Numbering
 from operators.window.leaf_index import LeafIndex, LeafSeries, NumberedSeries
 
-KEY_BITS = 62  # For the numbers of all parts together.
-SERIES_MIN = 1_000  # Fewer are not worth forgetting.
-MORE = 4  # So many times as many as came last may be kept.
+KEY_BITS = 62  # For the numbers of all parts of a series together.
+SERIES_MIN = 1_000  # Fewer series are not worth forgetting.
+MORE = 4  # At most so many times the series of the last batch are kept.
 
 
 class KnownSeries:
-    """What is kept: the index of the series, and by the numbers of their parts, as one key each, their rows in it."""
+    """State: the index of the series, and their rows in it by the numbers of their parts, packed into one key each."""
 
     def __init__(self) -> None:
         self._begin(0)
 
     def of(self, indices: Sequence[Numbering], codes: Sequence[Ints]) -> NumberedSeries:
         """Return the series that have these numbers, (k,) each, of their model, version and dimension values."""
-        # Texts of items that were not kept are numbered as well, and are of no series.
+        # Texts of items that were not kept are numbered too, but belong to no series.
         known = max([len(self._leaves), *map(len, self._parts)])
         if known > max(SERIES_MIN, MORE * len(codes[0])) or len(indices) != len(self._parts):
             self._begin(len(indices))
@@ -41,12 +41,12 @@ class KnownSeries:
     def _begin(self, parts: int) -> None:
         self._leaves = LeafIndex()
         self._parts = [Numbering() for _ in range(parts)]
-        # In order; the last is no key, so that there is one at least.
+        # In order; the last is a sentinel, so that there is at least one.
         self._keys: Ints = np.array([np.iinfo(np.int64).max])
         self._rows: Ints = np.array([-1])
 
     def _keys_of(self, indices: Sequence[Numbering], codes: Sequence[Ints]) -> Ints | None:
-        """Return a number for each series, the same in every batch; None where there are too many texts for that."""
+        """Return a number for each series, the same in every batch; None where there are too many texts for it."""
         bits = KEY_BITS // len(indices)
         for again in (False, True):
             if again:

@@ -1,4 +1,4 @@
-"""The ages of the labels that canary rules compare, and what cohorts of requests count: columns to sparse counts."""
+"""The ages of labels that canary rules compare, and the counts of request cohorts: columns to sparse counts."""
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from operators.window.sums import sum_by_key
 def count_ages(columns: Columns, placed: EventTimes, groups: Runs, policy: Policy) -> Ints:
     """Return counts (K, 2) of group and age, as `operators/window/label_ages.py` has them.
 
-    Of labels that canary rules compare, and of what SLIs by cohorts of requests count.
+    They are of labels that canary rules compare, and of what cohort SLIs count.
     """
     keys = [*_label_keys(columns, placed, groups, policy), *cohort_keys(columns, placed, groups, policy)]
     return np.column_stack(sum_by_key(np.concatenate(keys))) if keys else np.zeros((0, 2), np.int64)

@@ -1,7 +1,7 @@
 """Is too much of a partition late? Judged minute by minute of its own time: a function of its log alone.
 
-Late events are kept apart and decide nothing, so a clock that is wrong, or one that moved the partition's time, blinds
-rollguard: people are told when it begins, when it grows worse, and when it is over.
+Late events are kept apart and decide nothing, so a wrong clock, or one that moved the partition's time, blinds
+rollguard: people are told when that begins, when it grows worse, and when it is over.
 """
 
 import msgspec
@@ -14,16 +14,16 @@ from operators.window.watermark import NEVER
 from operators.wire.control import Notice, Severity
 
 SHARE_MAX = 0.1
-SHARE_PAGE = 0.5  # From here on most of what comes in decides nothing.
-ITEMS_MIN = 50  # Fewer say little of a share: so many are waited for.
-CROWD = 2  # Where time stands still a block ends with so many times the items of the last minute,
+SHARE_PAGE = 0.5  # Above this, most of what comes in decides nothing.
+ITEMS_MIN = 50  # A block has at least so many, as fewer say little about a share.
+CROWD = 2  # While time stands still a block ends with so many times the items of the last minute,
 CROWD_MIN = 1_000  # or with so many, if these are more.
 
 
 class LateShare(msgspec.Struct, kw_only=True):
     """The block under way: its `minute`, its items and how many are late; `usual` is how many the last minute had.
 
-    `time` is that of the partition after the last item. `announced` is how severe people were told it is, None
+    `time` is that of the partition after the last item. `announced` is the severity that people were told, None
     while nothing is wrong; `blocks` counts those that ended.
     """
 
@@ -38,7 +38,7 @@ class LateShare(msgspec.Struct, kw_only=True):
     def take(self, source: str, after: Ints, late: NDArray[np.bool_]) -> list[tuple[int, Notice]]:
         """Take items by the partition's time after each [Unix ms] and whether each is late, both (n,).
 
-        Return what people should hear, with the time of the partition at which it is so.
+        Return notices for people, each with the partition's time at which it holds.
         """
         notices: list[tuple[int, Notice]] = []
         start = 0
@@ -53,7 +53,7 @@ class LateShare(msgspec.Struct, kw_only=True):
                 self.items += end - start
                 self.late += int(np.count_nonzero(late[start:end]))
                 self.time = int(after[end - 1])
-            # Whether a block ends by time where a batch does is for the next item to say.
+            # Whether time ends a block where a batch ends, only the next item decides.
             if end == crowd or end < len(after):
                 self.usual = self.usual if end == crowd else self.items
                 notice = self._notice(source)

@@ -1,18 +1,18 @@
 """How far a partition's event time has come where the broker stamps messages (LogAppendTime): after a single event.
 
-An event's lead is its time less the broker's when it was appended; it is negative, by what its producer and network
-take. Leads stay much the same while times grow, so they are remembered instead of times. An event at time t that was
+An event's lead is its time less the broker's when it was appended; it is negative, by the delay of producer and
+network. Leads stay much the same while times grow, so they are remembered instead of times. An event at time t that was
 appended at B moves time to min(t, B + bound), if that is further. With `outliers` = o and k = o + 1 the bound is the
 k-th largest of the last 10 k leads, or the smallest of fewer than k, but never above 0; where events come densely, the
-10 k-th largest of the last 100 k, looked at after every 20 k. So
+10 k-th largest of the last 100 k, updated after every 20 k. So
 
-- in a partition of one event a minute time follows that event, however few there are, and however many there were;
-- a message without an event of its own (refused, a copy, a tombstone) moves time, too, to its B + bound: a partition in
-  which hardly anything is valid holds nobody up;
-- an event with a time ahead counts as one of the others: up to a tenth of them, and o in a row (10 o in a dense log),
-  move nothing. More bring time to the broker's own, by which only events older than `disorder` are late.
+- in a partition of one event a minute time follows each event, however few there are, and however many there were;
+- a message without an event of its own (refused, a copy, a tombstone) moves time, too, to its B + bound, so that a
+  partition with hardly any valid event holds nobody up;
+- events with a time ahead move nothing while they are at most a tenth of all, and at most o in a row (10 o in a dense
+  log). More bring time to the broker's own, by which only events older than `disorder` are late.
 
-Whether a log is dense is seen by the broker's times, which no producer sets. Cost: some 40 ns an event.
+Density is measured by the broker's times, which no producer sets. Cost: some 40 ns an event.
 """
 
 import msgspec
@@ -31,7 +31,7 @@ NONE = np.zeros(0, np.int64)
 class Leads(msgspec.Struct, frozen=True, kw_only=True):
     """The `last` 100 k leads [ms], when the last 10 k events were `appended` [Unix ms], and how many there were in all.
 
-    `bound` [ms] is that of the last look; None before the first.
+    `bound` [ms] is the last one computed for a dense log; None before the first.
     """
 
     last: Ints = NONE
@@ -41,7 +41,7 @@ class Leads(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def time_by_leads(times: Ints, appended: Ints, leads: Leads, policy: Policy) -> tuple[Ints, Leads]:
-    """Return where time may go after each of some next events, (n,) [Unix ms], and what is to be kept.
+    """Return how far time may go after each of the next events, (n,) [Unix ms], and the new state.
 
     `appended` (n,) [Unix ms] is the broker's time of each.
     """
@@ -51,7 +51,7 @@ def time_by_leads(times: Ints, appended: Ints, leads: Leads, policy: Policy) -> 
     stamps = np.concatenate((leads.appended, appended))
     dense = _dense(stamps, len(times), many, DENSE * policy.disorder_ms)
     bounds, bound = _looked_at(known, leads, len(times), many)
-    dense[: max(0, _look(many) - leads.count)] = False  # It has not been looked at.
+    dense[: max(0, _look(many) - leads.count)] = False  # There is no bound yet.
     if not dense.all():
         bounds = np.where(dense, bounds, _sparse(known, len(leads.last), few))
     kept = Leads(
@@ -64,10 +64,10 @@ def time_by_leads(times: Ints, appended: Ints, leads: Leads, policy: Policy) -> 
 
 
 def time_without_events(empty: Ints, at: Ints, new: Ints, leads: Leads, policy: Policy) -> Ints:
-    """Return where time may go after messages without an event, (n,) [Unix ms]: that they came says how late it is.
+    """Return how far time may go after messages without an event, (n,) [Unix ms]: their arrival alone tells the time.
 
     `empty` is when each was appended, `at` after how many of the `new` leads [ms]. NEVER before the first lead, and
-    where events are more than `behind_ms` old when they come: there they alone say how far time is.
+    where events are more than `behind_ms` old when they come: there only events move time.
     """
     known, older = np.concatenate((leads.last, new)), len(leads.last)
     if not len(known):
@@ -79,12 +79,12 @@ def time_without_events(empty: Ints, at: Ints, new: Ints, leads: Leads, policy: 
 
 
 def _look(many: int) -> int:
-    """How many leads come between one look at the bound of a dense log and the next."""
+    """Return the number of leads between updates of the bound of a dense log."""
     return 2 * many
 
 
 def _dense(stamps: Ints, new: int, many: int, span_ms: int) -> NDArray[np.bool_]:
-    """Tell of each of the last `new` events whether `many` up to it were appended within a span."""
+    """Tell for each of the last `new` events whether the `many` up to it were appended within a span."""
     out = np.zeros(new, bool)
     spans = (stamps[many - 1 :] - stamps[: max(0, len(stamps) - many + 1)])[-new:]
     out[new - len(spans) :] = spans <= span_ms
@@ -92,7 +92,7 @@ def _dense(stamps: Ints, new: int, many: int, span_ms: int) -> NDArray[np.bool_]
 
 
 def _looked_at(known: Ints, leads: Leads, new: int, many: int) -> tuple[Ints, int | None]:
-    """Return the bound of a dense log at each of the `new` events, whatever before the first look, and the last."""
+    """Return the bound of a dense log at each of the `new` events (any value before the first update), and the last."""
     bound = leads.bound
     bounds = np.full(new, 0 if bound is None else bound)
     look, older = _look(many), len(leads.last)
@@ -107,9 +107,9 @@ def _looked_at(known: Ints, leads: Leads, new: int, many: int) -> tuple[Ints, in
 
 
 def _sparse(known: Ints, older: int, few: int) -> Ints:
-    """Return the bound of a log that is not dense, at each event behind the `older` ones."""
+    """Return the bound of a log that is not dense, at each event after the `older` ones."""
     bounds = ranked(known, older, len(known), few)
-    early = few - 1 - older  # Before so many of them there are too few.
+    early = few - 1 - older  # At so many events there are still too few leads.
     if early > 0:
         bounds[:early] = np.minimum.accumulate(known)[older : older + early]
     return bounds

@@ -1,4 +1,4 @@
-"""Lines of text that are cut out of their blocks when they are asked for: only those at work fill the caches."""
+"""Lines of text that are cut out of their blocks when they are read: only lines in use fill the caches."""
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,11 @@ from operators.arrays import Ints, joined_columns
 from operators.fast import loading
 
 NEWLINE, BRACE, END_BRACE = b"\n{}"
-BEHIND = b"\n" * 64  # Kernels leave a line to others that has less behind it than they look at.
+BEHIND = b"\n" * 64  # Kernels read so far ahead, and leave lines with less text behind them to Python.
 
 
 class TextBlock(msgspec.Struct, frozen=True):
-    """Some text, and where its lines start and end, (n,) each; line ends are no part of them."""
+    """A text, and where its lines start and end, (n,) each, without their line ends."""
 
     text: bytes
     starts: Ints
@@ -24,7 +24,7 @@ class TextBlock(msgspec.Struct, frozen=True):
 
 
 def block_of(text: bytes) -> TextBlock:
-    r"""Return the whole lines of a text: what follows its last line end is none of them.
+    r"""Return the whole lines of a text, without what follows its last line end.
 
     >>> list(Lines([block_of(b"one\n\nthree\nfour")]))
     [b'one', b'', b'three']
@@ -35,9 +35,9 @@ def block_of(text: bytes) -> TextBlock:
 
 
 def lines_of(before: bytes, text: bytes) -> tuple[list[TextBlock], bytes]:
-    r"""Return the whole lines of what stands before a text and of the text, and what follows their last line end.
+    r"""Return the whole lines of two consecutive texts, and what follows the last line end.
 
-    Of both only the line that has a part in either is copied.
+    Only the line that has a part in both is copied.
 
     >>> blocks, rest = lines_of(b"o", b"ne\ntwo\nth")
     >>> list(Lines(blocks)), rest
@@ -60,7 +60,7 @@ def lines_of(before: bytes, text: bytes) -> tuple[list[TextBlock], bytes]:
 
 
 def one_line(text: bytes) -> TextBlock:
-    """Return a text, whatever it holds, as a line."""
+    """Return a text, whatever it holds, as one line."""
     return TextBlock(text, np.array([0]), np.array([len(text)]))
 
 
@@ -93,7 +93,7 @@ class Lines(Sequence[bytes]):
     def __getitem__(self, which: slice) -> "Lines": ...
 
     def __getitem__(self, which: int | slice) -> "bytes | Lines":
-        """Return a line, or the lines of a slice whose step is 1."""
+        """Return a line, or the lines of a slice with step 1."""
         if isinstance(which, slice):
             some = self._range[which]
             first = bisect_right(self._firsts, some.start) - 1
@@ -106,7 +106,7 @@ class Lines(Sequence[bytes]):
         return block.text[int(block.starts[place]) : int(block.ends[place])]
 
     def pick(self, places: Ints) -> list[bytes]:
-        r"""Return the lines at some places, which rise.
+        r"""Return the lines at some rising places.
 
         >>> Lines([block_of(b"one\n\nthree\n"), block_of(b"four\n")], 1).pick(np.array([1, 2]))
         [b'three', b'four']
@@ -128,7 +128,7 @@ class Lines(Sequence[bytes]):
         return iter(lines)
 
     def spans(self) -> Iterator[tuple[bytes, Ints, Ints]]:
-        """Yield where the lines stand, block by block: a text, and where they start and end in it."""
+        """Yield the places of the lines, block by block: a text, and where lines start and end in it."""
         for block, first in zip(self._blocks, self._firsts, strict=False):
             low, high = max(self._range.start - first, 0), self._range.stop - first
             if low < len(block.ends) and high > 0:
@@ -136,7 +136,7 @@ class Lines(Sequence[bytes]):
 
 
 def lengths_of(texts: Sequence[bytes]) -> Ints:
-    r"""Return the length of each text, (n,); of lines without cutting them out.
+    r"""Return the length of each text, (n,); for lines, without cutting them out.
 
     >>> lengths_of(Lines([block_of(b"one\n\nthree\n")])), lengths_of([b"one"])
     (array([3, 0, 5]), array([3]))
@@ -147,10 +147,10 @@ def lengths_of(texts: Sequence[bytes]) -> Ints:
 
 
 def objects_of(texts: Sequence[bytes]) -> list[memoryview]:
-    r"""Return lines as texts of whole JSON objects, or that are no JSON, one of each block; [] where that is not sure.
+    r"""Return one text per block whose lines hold whole JSON objects, or are not JSON; [] where that is not sure.
 
-    A line that ends with a brace and one that begins with one stand beside each other in no object, and a string holds
-    no line end: so none holds a part of an object, if all is JSON.
+    Inside of an object no line that ends with a brace is followed by one that begins with one, and a string holds no
+    line end: so no line holds a part of an object, if all is JSON.
 
     >>> [bytes(text) for text in objects_of(Lines([block_of(b'{"a":1}\n{"a":2}\n')]))]
     [b'{"a":1}\n{"a":2}']

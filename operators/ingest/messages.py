@@ -1,4 +1,4 @@
-"""Raw messages of one source, as a reader hands them on."""
+"""Raw messages of one source, as a reader passes them on."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,16 @@ from numpy.typing import NDArray
 from operators.arrays import Ints
 from operators.window.watermark import NEVER
 
-NO_BOUND = 1 << 62  # [Unix ms] When nobody knows when a message was received: at any time.
+NO_BOUND = 1 << 62  # [Unix ms] Where the time of receipt is unknown: any time is allowed.
 
 
 class Messages(msgspec.Struct, frozen=True, kw_only=True):
     """n messages in order. `positions`, offsets or line numbers, grow, and may have gaps.
 
     `received_ms` (n,) [Unix ms] bounds the timestamps that are believed: the broker's time of each message, or the
-    start of the run for files. `appended` (n,) says of which it is the broker's own clock (LogAppendTime), that no
-    producer can set; None: of none. `tombstones` counts the messages without a value, the marks that delete a key: they
-    hold no item, and stand here as empty ones. `beside` has the key of each and a header, where the reader was asked.
+    start of the run for files. `appended` (n,) marks those where it is the broker's own clock (LogAppendTime), which no
+    producer can set; None: no message. `tombstones` counts the messages without a value, which delete a key: they hold
+    no item, and are empty here. `beside` has the key and a header of each, where the reader was asked for them.
     """
 
     values: Sequence[bytes]
@@ -33,15 +33,15 @@ class Messages(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def appended_ms(self) -> NDArray[np.int64] | None:
-        """When the broker says that it appended each, Unix ms; NEVER where it does not, None where it does of none."""
+        """When the broker appended each, Unix ms; NEVER where it does not say, None where it says so for none."""
         return None if self.appended is None else np.where(self.appended, self.received_ms, NEVER)
 
     def appended_at(self, index: int) -> int:
-        """Return when the broker says that it appended a message, Unix ms; NEVER where it does not."""
+        """Return when the broker appended a message, Unix ms; NEVER where it does not say."""
         return int(self.received_ms[index]) if self.appended is not None and self.appended[index] else NEVER
 
     def part(self, start: int, stop: int) -> "Messages":
-        """Return messages start .. stop - 1; tombstones are counted of the whole only."""
+        """Return messages start .. stop - 1; tombstones are counted only for the whole."""
         return Messages(
             values=self.values[start:stop],
             positions=self.positions[start:stop],
@@ -51,7 +51,7 @@ class Messages(msgspec.Struct, frozen=True, kw_only=True):
         )
 
     def at(self, places: Ints) -> "Messages":
-        """Return some of the messages, in order; tombstones are counted of the whole only."""
+        """Return some of the messages, in order; tombstones are counted only for the whole."""
         rows = places.tolist()
         return Messages(
             values=[self.values[row] for row in rows],

@@ -9,5 +9,5 @@ class Numbering(dict[str, int]):
         return number
 
     def number(self, key: str) -> int:
-        """Return the number of a key, a new one for one that is new."""
+        """Return the number of a key; a new key gets the next number."""
         return self[key]

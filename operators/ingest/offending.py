@@ -1,4 +1,4 @@
-"""Which values of a chunk offend against a contract, and the first of them for each pane, model and version."""
+"""The values of a chunk that break a contract, and the first of them for each pane, model and version."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, get_args
@@ -20,7 +20,7 @@ MISSING, UNSEEN, RANGE = 0, 1, 2
 class ChunkContext(msgspec.Struct, frozen=True, kw_only=True):
     """Where n items belong, each (n,): `EventTimes`, and the numbers of model and version; their request ids.
 
-    `rows` are the places of the items that are meant, None for all.
+    `rows` are the places of the items in question, None for all.
     """
 
     placed: EventTimes
@@ -41,9 +41,9 @@ def offenders_in(
     place: ChunkContext,
     pseudonyms: Pseudonyms | None,
 ) -> Iterator[tuple[int, Offender]]:
-    """Yield the offenders of a column with their places in the chunk, of each group no fewer than are kept.
+    """Yield the offenders of a column with their places in the chunk, at least as many per group as are kept.
 
-    Their texts are replaced by `pseudonyms`, None where they may stay.
+    `pseudonyms` replace their texts; None: texts stay.
     """
     why = _why(watched, column)
     found = np.flatnonzero(why >= 0)
@@ -58,7 +58,7 @@ def offenders_in(
 
 
 def text_of(value: Any, why: Why, pseudonyms: Pseudonyms | None) -> str:
-    """Return a value as text, cut; unless it is a number its pseudonym, where these are given."""
+    """Return a value as text, cut; if `pseudonyms` are given, the pseudonym of anything but a number."""
     if why == "missing":
         return ""
     text = _text_of(value)
@@ -79,7 +79,7 @@ def _text_of(value: Any) -> str:
 def _why(watched: Watched, column: Floats | Ints) -> Ints:
     """Return the index into WHY of each value, -1 where it does not offend."""
     if watched.is_number:
-        outside = ~((column >= watched.low) & (column <= watched.high))  # So are NaN and, mostly, infinity.
+        outside = ~((column >= watched.low) & (column <= watched.high))  # NaN is outside, too, and mostly infinity.
         texts = np.isinf(column)
         if not outside.any() and not texts.any():
             return np.full(len(column), -1)
@@ -89,9 +89,9 @@ def _why(watched: Watched, column: Floats | Ints) -> Ints:
 
 
 def _first(why: Ints, rows: Ints, place: ChunkContext) -> Ints:
-    """Return which offenders may be among the first of their groups: those of so many first times.
+    """Return the offenders that may be among the first of their groups: those with the first few times.
 
-    The same one may have come several times, and then is one.
+    An offender that came several times counts once.
     """
     placed = place.placed
     columns = (placed.closing, placed.late, placed.pane, place.model, place.version)

@@ -1,7 +1,7 @@
-"""Slice dimensions that events have a field of their own for: it counts where `slices` does not say otherwise.
+"""Slice dimensions for which events have a field of their own: it counts where `slices` does not say otherwise.
 
-So whoever asks for `endpoint` as a dimension need not have producers say it twice. The request log keeps the slices of
-a request so, and feedback that is joined with it has them.
+So with `endpoint` as a dimension producers need not send it twice. The request log keeps the slices of a request in
+this form, and feedback that is joined with it gets them.
 """
 
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ OWN = ("endpoint", "prompt_version", "team")
 
 
 def own_dimensions(policy: Policy) -> tuple[str, ...]:
-    """Return the slice dimensions of a policy, or of any of several, that events have a field of their own for."""
+    """Return the slice dimensions of a policy, or of any of several, for which events have a field of their own."""
     return tuple(name for name in OWN if any(name in each.dimensions for each in policy.each))
 
 
@@ -43,7 +43,7 @@ class _Slicing:
 
 
 def slices_of(item: Any, names: Sequence[str] = OWN) -> dict[str, str]:
-    """Return the slices of an event or feedback, with those fields of its own that they do not say otherwise of."""
+    """Return the slices of an event or feedback, with its own fields where `slices` does not say otherwise."""
     own = {name: value for name in names if (value := getattr(item, name, None))}
     return own | (item.slices or {})
 

@@ -1,4 +1,4 @@
-"""Numbers of Python as arrays: by `struct`, which takes half as long as NumPy or `array` do; it takes no None."""
+"""Python numbers as arrays: by `struct`, which takes half as long as NumPy or `array`, but refuses None."""
 
 import struct
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ PackError = struct.error
 
 
 def packed_doubles(values: Sequence[Any]) -> Floats:
-    """Return numbers as floats, (n,); PackError where one is none.
+    """Return numbers as floats, (n,); PackError where one is not a number.
 
     >>> packed_doubles([1, 2.5])
     array([1. , 2.5])
@@ -21,5 +21,5 @@ def packed_doubles(values: Sequence[Any]) -> Floats:
 
 
 def packed_ints(values: Sequence[Any]) -> Ints:
-    """Return whole numbers, (n,); PackError where one is none."""
+    """Return whole numbers, (n,); PackError where one is not a whole number."""
     return np.frombuffer(struct.pack(f"{len(values)}q", *values), np.int64)

@@ -1,8 +1,8 @@
 """One partition of a topic or one file: raw messages in, partials by shard out. Its items are placed, then summarised.
 
-A message is decoded by the input's format (`formats/`), which says of which stream each item is. All items of a chunk
-are placed together, in the order of the log (`placing.py`); then each stream makes of its own what it makes of them
-(`streams/`). What the partition remembers is `PartitionState`, saved with its offset.
+A message is decoded by the input's format (`formats/`), which tells the stream of each item. All items of a chunk are
+placed together, in the order of the log (`placing.py`); then each stream processes its own (`streams/`). What the
+partition remembers is `PartitionState`, saved with its offset.
 """
 
 from collections import Counter
@@ -44,18 +44,18 @@ from operators.wire.control import Notice
 from operators.wire.events import Feedback
 
 NEVER_STOP = frozenset({NO_CONTEXT, NO_REQUEST, AMBIGUOUS})
-TeamPartial = tuple[int | None, int, int, Partial]  # The number of its policy, the shard, the pane it closes with.
-CHUNK = 4_000  # Messages decoded at once where items are kept: more of them no longer fit the processor's caches.
+TeamPartial = tuple[int | None, int, int, Partial]  # The policy's number, the shard, and the pane it closes with.
+CHUNK = 4_000  # Messages decoded at once where items are kept: more do not fit the processor's caches.
 
 
 class Batch(msgspec.Struct, frozen=True, kw_only=True):
-    """What one batch of messages came to: valid `items`, how many of them `late`, their span of event time.
+    """The result of one batch of messages: valid `items`, how many of them are `late`, their span of event time.
 
-    `feedback` are the valid ones, to be stored row by row. `tombstones` are messages without a value: no items.
-    `unusable`: of how many items each optional field was left out. `unread` are fields that nobody reads, of some
-    messages. `notices` are what people should hear of the input. `duplicates` had come before, and are no items.
-    `behind_ms` is how far the partition's time is behind the broker's clock, None where this is not known. `unclaimed`
-    says by model how many items no policy takes, where there are several.
+    `feedback` is the valid feedback, to be stored row by row. `tombstones` are messages without a value: not items.
+    `unusable` counts, by optional field, the items it was left out of. `unread` are fields of some messages that are
+    not read. `notices` tell people about the input. `duplicates` had come before, and are not items. `behind_ms` is how
+    far the partition's time is behind the broker's clock, None where that is unknown. `unclaimed` counts, by model, the
+    items that none of several policies takes.
     """
 
     inputs: list[tuple[int, ShardInput]]
@@ -75,7 +75,7 @@ class Batch(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Partition:
-    """Takes the messages of one source in order. `sources` are all partitions that hold panes open.
+    """Takes the messages of one source in order. `sources` are all the partitions that hold panes open.
 
     `stream` is what the input is named for; its `format` may carry others. Feedback without context is looked up in
     `requests`, where they are given.
@@ -98,7 +98,7 @@ class Partition:
         self._teams = None if policy.claims is None else TeamReading(policy, policy.claims)
         read = policy if self._teams is None else self._teams.policy
         self._scan = event_scan_for(form, read) if stream == "events" else None
-        # A refusal is reported with the time its log had reached: so commands are taken one by one, however batched.
+        # A refusal is reported with the time its log has reached: so commands are taken one by one, however batched.
         self._chunk = 1 if "commands" in self.carries else CHUNK
         self._placing = Placing(policy)
         self._credentials = credentials or Credentials()
@@ -109,18 +109,18 @@ class Partition:
 
     @property
     def state(self) -> PartitionState:
-        """What it must remember over a restart."""
+        """What the partition must remember over a restart."""
         return self._placing.state
 
     @state.setter
     def state(self, state: PartitionState) -> None:
         self._placing.state = state
-        self._shown = ShownBefore()  # The restored state is of another moment.
+        self._shown = ShownBefore()  # The one there was belongs to another moment.
 
     def take(self, messages: Messages) -> Batch:
-        """Take the next messages of the source, and say what they come to.
+        """Take the next messages of the source and return the result.
 
-        TooManyRejects when more than a share is refused, and the policy stops for it.
+        TooManyRejects when too large a share is refused and the policy says to stop then.
         """
         taken = TakenChunks(self._streams(), self.state.newest)
         again = self._placing.begin(messages) if len(messages) else None
@@ -139,11 +139,11 @@ class Partition:
         return self._batch(messages, taken, notices)
 
     def remember_from(self, anchor: Anchor) -> None:
-        """Begin to remember the items from there on: they do not count again."""
+        """Begin to remember items from the anchor on: they do not count again."""
         self._placing.remember_from(anchor)
 
     def remember(self, messages: Messages) -> None:
-        """Take messages that have counted before, to know later ones that are the same."""
+        """Take messages that have counted before, to recognise later copies."""
         self._placing.remember_begins(messages)
         for start in range(0, len(messages), CHUNK):
             chunk = self._read(messages.part(start, start + CHUNK), self._streams())
@@ -167,17 +167,17 @@ class Partition:
 
     @property
     def behind_ms(self) -> int | None:
-        """How far its time is behind the broker's clock at its last message; None where that is not known."""
+        """How far the partition's time is behind the broker's clock at its last message; None where that is unknown."""
         return self._placing.behind_ms
 
     @property
     def behind(self) -> bool:
-        """Whether that is too far for the others to wait for it."""
+        """Whether the partition is too far behind for the others to wait for it."""
         return self.behind_ms is not None and self.behind_ms > self.policy.behind_ms
 
     @property
     def leads(self) -> bool:
-        """Whether it says how far time has come, so that nobody need wait for partitions far behind: events do."""
+        """Whether the partition has events and sets the time, so that partitions far behind are not waited for."""
         return "events" in self.carries and self.behind_ms is not None and not self.behind
 
     def _mark(self) -> PartitionProgress:
@@ -193,7 +193,7 @@ class Partition:
         return [(shard, ShardInput(shard=shard, mark=mark, partitions=self.sources)) for shard in shards]
 
     def _streams(self) -> dict[Stream, StreamBatch]:
-        """Return what takes the items of each stream, of the next messages."""
+        """Return new takers for the items of each stream in the next messages."""
         made: dict[Stream, Callable[[], StreamBatch]] = {
             "events": self._event_items,
             "feedback": self._feedback_items,
@@ -216,7 +216,7 @@ class Partition:
             return items
         whole = FeedbackItems(common(self.policy), self._pseudonyms, self._requests)
         whole.versions = TeamVersions(self.policy, self.policy.claims)
-        # What a policy counts has its context by then.
+        # Items that a policy counts have their context by then.
         return TeamFeedback(
             whole, self.policy, self.policy.claims, lambda policy: FeedbackItems(policy, self._pseudonyms, None)
         )
@@ -228,7 +228,7 @@ class Partition:
         leads = "events" in self.carries
         notices += self.state.behind_share.take(self.source, passed, self.policy.behind_ms, leads=leads)
         limits = self.policy.dead_letters
-        if limits.on_refused == "stop":  # Who sends feedback without context has only sent it to the wrong place.
+        if limits.on_refused == "stop":  # Feedback without context was only sent to the wrong place.
             rejects = [reject for reject in rejects if reject.reason not in NEVER_STOP]
         for message, notice in self.state.refused_share.take(self.source, messages.positions, rejects, limits):
             time = int(passed.time[: np.searchsorted(passed.step, message, "right") + 1].max())
@@ -264,7 +264,7 @@ class Partition:
     def _inputs(
         self, partials: Sequence[TeamPartial], coming: Sequence[tuple[int, int, Coming]]
     ) -> list[tuple[int, ShardInput]]:
-        """One input for every shard, each with this partition's mark: no shard may miss that time has passed."""
+        """Return one input for every shard, each with this partition's mark: no shard may miss that time has passed."""
         mark = self._mark()
         by_shard: dict[int, list[tuple[int, Partial]]] = {}
         teams: dict[int, list[int]] = {}
@@ -292,7 +292,7 @@ class Partition:
 
 
 def _of_teams(stream: StreamBatch) -> Iterator[TeamPartial]:
-    """Yield the rows of a stream with the number of their policy, None where there is but one."""
+    """Yield the rows of a stream with the number of their policy, None where there is only one."""
     if isinstance(stream, TeamEvents | TeamFeedback):
         yield from stream.partials()
     else:

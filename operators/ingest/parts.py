@@ -1,4 +1,4 @@
-"""What items are counted under, as numbers: their models, versions and dimension values, each in an own index."""
+"""The names that items are counted under, as numbers: models, versions and dimension values, each in its own index."""
 
 from collections.abc import Sequence
 
@@ -13,13 +13,13 @@ from operators.window.sums import number_keys
 from operators.wire.events import Event, Feedback
 from operators.wire.mirrored import Mirrors, is_mirrored, mirrored
 
-VERSION = 1  # Which part it is.
+VERSION = 1  # The place of the version among the parts.
 
 
 class Parts:
-    """The indices of one batch. Several small ones stay in the processor's caches, where one of series does not.
+    """The indices of one batch. Several small ones stay in the processor's caches; one of whole series would not.
 
-    `known` are the series of the batches before, where there are any.
+    `known` are the series of earlier batches, if any.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -29,7 +29,7 @@ class Parts:
         self.known = KnownSeries()
 
     def names(self, part: int) -> list[str]:
-        """Return what the numbers of a part stand for."""
+        """Return the names that the numbers of a part stand for."""
         return list(self.indices[part])
 
     def of(self, items: Sequence[Event] | Sequence[Feedback]) -> list[Ints]:
@@ -49,11 +49,11 @@ class Parts:
         ]
 
     def counted(self, part: int, text: str) -> str:
-        """Return what an item with a text as that part, and no copy of a request, is counted under."""
+        """Return the name that an item, not a copy of a request, with this text as that part is counted under."""
         return self._mirrors[text] if part == VERSION and self._policy.releases.mirrored else text
 
     def series(self, parts: Sequence[Ints]) -> tuple[Sequence[LeafSeries], Ints]:
-        """Number the combinations of parts that occur."""
+        """Return the series that occur, and the number of each item's series among them."""
         if not parts:
             return [], np.zeros(0, np.int64)
         keys = np.zeros(len(parts[0]), np.int64)
@@ -67,7 +67,7 @@ class Parts:
         return self.known.of(self.indices, codes[::-1]), series
 
     def _versions(self, items: Sequence[Event] | Sequence[Feedback]) -> list[str]:
-        """Return the version that each item is counted under: copies of requests apart from requests."""
+        """Return the version that each item is counted under; copies of requests are counted apart."""
         versions = [item.version or "" for item in items]
         if self._policy.releases.mirrored:
             versions = [self._mirrors[version] for version in versions]

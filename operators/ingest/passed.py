@@ -1,4 +1,4 @@
-"""How some messages advance a partition's time: by their items; where the broker stamps, also messages without any."""
+"""How messages advance a partition's time: by their items; where the broker stamps them, also without any."""
 
 import msgspec
 import numpy as np
@@ -15,10 +15,10 @@ NOBODY = np.zeros(0, bool)
 
 
 class Passed(msgspec.Struct, frozen=True, kw_only=True):
-    """How time went on, item by item of those that may move it: the time `after` it, whether it is `late`.
+    """How time advanced, by item that may move it: the time `after` each, and whether it is `late`.
 
-    And message by message: after which ones (`step`) it was what (`time`). `times` are those of the items themselves,
-    `appended` the broker's, NEVER where it stamps none.
+    And by message: after messages `step` it was `time`. `times` are those of the items themselves, `appended` the
+    broker's, NEVER where it stamps none.
     """
 
     after: Ints
@@ -32,9 +32,9 @@ class Passed(msgspec.Struct, frozen=True, kw_only=True):
 def time_passed(
     newest: int, recent: Recent, times: Ints, message_of: Ints, messages: Messages, policy: Policy
 ) -> tuple[Ints, Passed, Recent]:
-    """Let time go on from `newest` [Unix ms] by items at `times`, each of a message, and by messages without any.
+    """Advance time from `newest` [Unix ms] by items at `times`, each of a message, and by messages without any.
 
-    Return the time before each item and after all, (n + 1,), how it went on, and what is to be kept.
+    Return the time before each item and after all, (n + 1,), how it advanced, and the new state.
     """
     stamps = messages.appended_ms
     appended = None if stamps is None else stamps[message_of]

@@ -2,7 +2,7 @@
 
 Late means older than the time its own partition has reached (`progress.py`) by more than the allowed disorder, so it
 does not depend on batches, other partitions or clocks. All streams that a partition carries move one time, in the order
-of its log. What else items say does not matter here: they are summarised afterwards (`streams/`).
+of its log. The rest of the items does not matter here: they are summarised afterwards (`streams/`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class PartitionState(msgspec.Struct, kw_only=True):
     """`newest` [Unix ms] is the time that the partition has reached, by its `recent` events; `furthest` is the largest.
 
     `ahead` are panes that events have opened far ahead of that time. `appended` [Unix ms] is the broker's time of the
-    last message, NEVER where it stamps none. `relayed` says what was seen of other logs.
+    last message, NEVER where it stamps none. `relayed` has the places seen of other logs.
     """
 
     newest: int = NEVER
@@ -58,10 +58,10 @@ def renumbered(state: PartitionState, lengths: PaneLengths) -> PartitionState:
 
 
 class Placed(msgspec.Struct, frozen=True, kw_only=True):
-    """What became of n items: which are kept (n,), where those belong, why others are refused, how time went on.
+    """The outcome for n items: which are kept (n,), where these belong, why others are refused, how time advanced.
 
-    What is neither kept nor refused came before: `duplicates` is how many did. Of the kept ones `repeated` says whose
-    criterion of its request was judged before; None: of none.
+    Items that are neither kept nor refused had come before; `duplicates` is their number. `repeated` marks the kept
+    items whose criterion of their request was judged before; None: no item.
     """
 
     keep: Kept
@@ -76,7 +76,7 @@ class Placed(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Placing:
-    """Places the items of one partition, in the order of its log. `state` is all that it keeps, but for duplicates."""
+    """Places the items of one partition, in the order of its log. `state` is all it keeps but for duplicates."""
 
     def __init__(self, policy: Policy) -> None:
         self.policy = policy
@@ -84,18 +84,18 @@ class Placing:
         self.remember_from(START)
 
     def begin(self, messages: Messages) -> Kept | None:
-        """Take note of the next messages; return which of them (n,) were relayed before, None where none was."""
+        """Note the next messages; return which of them (n,) were relayed before, None if none was."""
         again, self.state.relayed = copies(messages, self.state.relayed)
         self._duplicates.begin(messages.positions[0])
         return again
 
     def end(self, messages: Messages) -> None:
-        """Take note that all items of these messages are placed."""
+        """Note that all items of these messages are placed."""
         self.state.appended = messages.appended_at(-1)
         self.state.remembered = self._duplicates.anchor
 
     def remember_from(self, anchor: Anchor) -> None:
-        """Begin to remember the items from there on: they do not count again."""
+        """Begin to remember items from the anchor on: they do not count again."""
         dedup = self.policy.dedup
         self._duplicates = Duplicates(dedup.horizon_ms, dedup.ids_max, self.policy.outliers, anchor)
         self._criteria = Duplicates(dedup.horizon_ms, dedup.ids_max, self.policy.outliers, anchor)
@@ -111,9 +111,9 @@ class Placing:
     ) -> Placed:
         """Decide for every item, (n,), by its time: kept and in which pane, or refused and why.
 
-        For `reasons` some are refused already. `ids` tell items apart, 0 where an item cannot be a duplicate; None:
-        none can. Those that were sent `twice` are remembered as all others are, and dropped. `criteria` tell apart what
-        of which request is judged, 0 where nothing is.
+        Items in `reasons` are refused already. `ids` identify items, 0 where an item cannot be a duplicate; None: none
+        can. Items that were sent `twice` are remembered like all others, and dropped. `criteria` identify the request
+        and criterion that an item judges, 0 where it judges none.
         """
         refused = dict(reasons)
         keep = np.ones(len(times), bool)
@@ -143,19 +143,19 @@ class Placing:
     def remember(
         self, times: Ints, origin: Origin, reasons: Reasons, ids: Ints | None, criteria: Ints | None = None
     ) -> None:
-        """Remember items that were counted before the restart, so that later copies are known; time does not move."""
+        """Remember items counted before the restart, so that later copies are recognised; time does not move."""
         state, self.state = self.state, msgspec.structs.replace(self.state)
         self.place(times, origin, reasons, ids, criteria=criteria)
         self.state = state
 
     def remember_begins(self, messages: Messages) -> None:
-        """Note that the next items to be remembered are those of these messages."""
+        """Note that the next items to be remembered are from these messages."""
         self._duplicates.begin(messages.positions[0])
 
     def _drop_again(self, keep: Kept, times: Ints, ids: Ints | None, criteria: Ints | None) -> Kept | None:
         """Drop duplicates: they move no time, and are never late.
 
-        Return of which the criterion did. Both memories take the same items, so that they reach back equally far.
+        Return the items whose criterion came before. Both memories take the same items, so that they reach equally far.
         """
         if ids is None:
             return None
@@ -173,7 +173,7 @@ class Placing:
     def _advance(self, keep: Kept, times: Ints, origin: Origin) -> tuple[Ints, Passed]:
         """Advance the partition's time; return what it was before each item, (n,) [Unix ms].
 
-        A refused item must not move time on: one bad clock would make everybody else late.
+        A refused item must not advance time: one bad clock would make everybody else late.
         """
         moving, message_of = times, origin.messages_of
         if not keep.all():
@@ -205,14 +205,14 @@ class Placing:
             keep[index] = False
 
     def reached(self, messages: Messages, index: int) -> int:
-        """Return the time that the log has come to; before its first item the broker's, where it stamps messages."""
+        """Return the time that the log has reached; before its first item the broker's, where it stamps messages."""
         reached = max(self.state.newest, self.state.furthest)
         return messages.appended_at(index) if reached == NEVER else reached
 
     @property
     def behind_ms(self) -> int | None:
-        """How far its time is behind the broker's clock at its last message; None where that is not known."""
-        # Old events move time only after some of them have come: until then the newest bounds how far behind it is.
+        """How far the partition's time is behind the broker's clock at its last message; None where that is unknown."""
+        # Old events move time only once several have come: until then the newest event bounds the distance.
         reached = self.state.furthest if self.state.newest == NEVER else self.state.newest
         return None if NEVER in (reached, self.state.appended) else self.state.appended - reached
 

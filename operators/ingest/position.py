@@ -1,4 +1,4 @@
-"""What is saved of an input: where it goes on after a restart, and what it remembers of what came before."""
+"""The saved state of an input: where it continues after a restart, and what it remembers of earlier items."""
 
 import msgspec
 
@@ -6,9 +6,9 @@ from operators.ingest.placing import PartitionState
 
 
 class SavedInput(msgspec.Struct, frozen=True, kw_only=True):
-    """Where in which log a partition goes on after a restart; `idle` says that nobody waited for it.
+    """The log and position where a partition continues after a restart; `idle`: it was not waited for.
 
-    `leader_epoch` is that of the last message that was taken, None where nobody knows.
+    `leader_epoch` is that of the last message taken, None where it is unknown.
     """
 
     position: int

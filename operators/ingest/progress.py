@@ -9,8 +9,8 @@ With `outliers` = o, k = o + 1 and K = 10 k, the time after an event is the larg
 So time follows k events after a pause, or K in a dense log: there waiting for them costs no more than DENSE x disorder.
 Before the first k events there is no time. With `outliers` = 0 time is the largest of all events.
 
-Events that the broker stamped, and that are hardly older than its stamp, are left out of this: time follows each of
-them as soon as it comes, by another rule (`leads.py`).
+Events with a broker's stamp that are hardly older than it are left out of this: time follows each of them as soon as it
+comes, by another rule (`leads.py`).
 
 Events are counted, not messages, and everything is a function of the events before, however they are cut into batches.
 Cost: some 25 ns an event, 115 in a dense log (scipy.ndimage.rank_filter), in batches of thousands.
@@ -29,7 +29,7 @@ from operators.policy.policy import Policy
 from operators.window.watermark import NEVER
 
 DENSE = 2  # [disorder] A log is dense while K events take no longer than this.
-SLOW = 12  # [disorder] What k events in order must span to be believed in a dense log.
+SLOW = 12  # [disorder] The span that k events in order must cover to be believed in a dense log.
 NONE = np.zeros(0, np.int64)
 
 
@@ -45,10 +45,10 @@ class Recent(msgspec.Struct, frozen=True, kw_only=True):
 def advance(
     time: int, recent: Recent, times: Ints, policy: Policy, appended: Ints | None = None
 ) -> tuple[Ints, Recent]:
-    """Return the partition's time after each of some next events, (n,), and what is to be kept.
+    """Return the partition's time after each of the next events, (n,), and the new state.
 
-    `time` is that of the partition before them, Unix ms, or NEVER. `appended` (n,) is the broker's own time of each,
-    NEVER where there is none; None: of none.
+    `time` is the partition's time before them, Unix ms, or NEVER. `appended` (n,) is the broker's own time of each,
+    NEVER where there is none; None: there is none at all.
     """
     if not len(times):
         return NONE, recent
@@ -62,7 +62,7 @@ def advance(
 
 
 def _by_broker(times: Ints, appended: Ints, recent: Recent, policy: Policy) -> tuple[Ints, Recent]:
-    """As `_outlasting`, but for the events that the broker stamped and that are hardly older than its stamp."""
+    """As `_outlasting`, except for events with a broker's stamp that are hardly older than it."""
     seen = np.full(len(times), NEVER)
     stamped = appended > NEVER
     if stamped.any():
@@ -77,7 +77,7 @@ def _by_broker(times: Ints, appended: Ints, recent: Recent, policy: Policy) -> t
 
 
 def _outlasting(times: Ints, recent: Recent, policy: Policy) -> tuple[Ints, Recent]:
-    """Return where time may go after each of some next events, whatever it was before, and what is to be kept."""
+    """Return how far time may go after each of the next events, whatever it was before, and the new state."""
     few = policy.outliers + 1
     known = np.concatenate((recent.times, times))
     parts, dense = [], recent.dense
@@ -91,12 +91,12 @@ def _outlasting(times: Ints, recent: Recent, policy: Policy) -> tuple[Ints, Rece
 
 
 def _stride(few: int) -> int:
-    """How many events there are from one look at their density to the next."""
+    """Return the number of events between checks of their density."""
     return 2 * WIDER * few
 
 
 def _stretches(known: Ints, recent: Recent, few: int, disorder_ms: int) -> Iterator[tuple[int, int, bool]]:
-    """Yield (start, stop, dense) of stretches of the new events: density is looked at at fixed counts of the log."""
+    """Yield (start, stop, dense) of stretches of the new events: density is checked at fixed counts of the log."""
     start, dense = len(recent.times), recent.dense
     stride = _stride(few)
     looks = range(start + stride - recent.count % stride, len(known), stride)
@@ -108,7 +108,7 @@ def _stretches(known: Ints, recent: Recent, few: int, disorder_ms: int) -> Itera
 
 
 def _densities(known: Ints, looks: range, few: int, disorder_ms: int) -> Iterator[bool]:
-    """Yield whether events came densely at each look."""
+    """Yield whether events came densely at each check."""
     width = 8 * WIDER * few
     kernels = loading.kernels()
     if kernels is None or not looks or looks[0] < width:
@@ -122,7 +122,7 @@ def _densities(known: Ints, looks: range, few: int, disorder_ms: int) -> Iterato
 
 
 def _ranks(size: int, many: int) -> tuple[int, int]:
-    """Return the ranks between which events are counted, of the last `size` ones."""
+    """Return the two ranks among the last `size` events that density is measured between."""
     return (size - many) // 2, size - many
 
 
@@ -136,14 +136,14 @@ def _is_dense(known: Ints, few: int, disorder_ms: int) -> bool:
 
 
 def _followed(known: Ints, start: int, stop: int, few: int, dense: bool, disorder_ms: int) -> Ints:
-    """Return what time may follow after each of the events start .. stop - 1, whatever it was before."""
+    """Return how far time may go after each of the events start .. stop - 1, whatever it was before."""
     if not dense:
         return ranked(known, start, stop, few)
     return np.maximum(ranked(known, start, stop, WIDER * few), _slowed(known, start, stop, few, disorder_ms))
 
 
 def _slowed(known: Ints, start: int, stop: int, few: int, disorder_ms: int) -> Ints:
-    """Return after each event the oldest of the last `few` where these are in order and span long; else NEVER."""
+    """Return after each event the oldest of the last `few` if these are in order and span long enough; else NEVER."""
     out = np.full(stop - start, NEVER)
     first = max(start, few - 1)
     spans = known[first:stop] - known[first - few + 1 : stop - few + 1]

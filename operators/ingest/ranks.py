@@ -1,4 +1,4 @@
-"""Order statistics of the last numbers of a log, after each of them."""
+"""Order statistics of the last numbers of a log, after each number."""
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -8,7 +8,7 @@ from operators.arrays import Ints
 from operators.fast import loading
 from operators.window.watermark import NEVER
 
-WIDER = 10  # Of how many times k numbers the k-th largest is taken.
+WIDER = 10  # The k-th largest is taken of so many times k numbers.
 FEW = 8  # Fewer are ranked one by one: setting up the filter costs more.
 
 

@@ -1,4 +1,4 @@
-"""What a policy needs of events, read while they are still in the processor's caches; then they can be let go."""
+"""What a policy needs of events, read while they are still in the processor's caches; then they can be freed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -17,9 +17,9 @@ class ReadEvents(msgspec.Struct, frozen=True, kw_only=True):
     """n events in order, each column (n,).
 
     `parts` number model, version and dimension values, `errors` the error types, 0 for none. `numbers` are float
-    columns by name. `requests` are hashes of request and attempt, `chain` and `event` those of `chains.py`; each empty
-    where the policy does not ask for them. `lineage` says which events name a prompt version or endpoint, `faults` why
-    some are refused for their names or kind alone, by place.
+    columns by name. `requests` are hashes of request and attempt, `chain` and `event` those of `chains.py`; each is
+    empty where the policy does not need it. `lineage` marks events that name a prompt version or endpoint, `faults`
+    says why some are refused for their names or kind alone, by place.
     """
 
     parts: Sequence[Ints]
@@ -32,7 +32,7 @@ class ReadEvents(msgspec.Struct, frozen=True, kw_only=True):
     faults: Faults
 
     def of(self, rows: Ints) -> "ReadEvents":
-        """Return those of some of the events; what was refused is none of them."""
+        """Return what was read of the events at `rows`, none of which may be refused."""
         return ReadEvents(
             parts=[part[rows] for part in self.parts],
             errors=self.errors[rows],
@@ -46,7 +46,7 @@ class ReadEvents(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ScannedReads(msgspec.Struct, frozen=True, kw_only=True):
-    """What some messages hold: what was read of n events, and what is known of them besides."""
+    """The contents of messages: what was read of n events, and what else is known about them."""
 
     read: ReadEvents
     times: Ints
@@ -56,7 +56,7 @@ class ScannedReads(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def joined_reads(reads: Sequence[ReadEvents]) -> ReadEvents:
-    """Return several of them as one, in order; there is at least one."""
+    """Return at least one of them, in order, as one."""
     if len(reads) == 1:
         return reads[0]
     firsts = np.cumsum([0, *(len(each.errors) for each in reads)]).tolist()

@@ -1,7 +1,7 @@
 """Is too much of a partition refused? Judged block by block of its messages, wherever batches are cut.
 
-One broken producer must not stop rollguard for everybody else: what it sends is dead letters, everything else goes on,
-and people are told, with hints at who it is. A replay may be stopped instead.
+One broken producer must not stop rollguard for everybody else: its items become dead letters, all else goes on, and
+people are told, with hints at who it is. A replay may be stopped instead.
 """
 
 from collections import Counter
@@ -16,7 +16,7 @@ from operators.policy.dead_letters import DeadLetters
 from operators.texts import cut
 from operators.wire.control import Notice
 
-HINTS_MAX = 100  # Told apart in one block.
+HINTS_MAX = 100  # Producers told apart in one block.
 HINTS_SHOWN = 3
 HINT_MAX = 64  # Characters of each part.
 UNREADABLE = "unreadable"
@@ -33,7 +33,7 @@ class TooManyRejects(Exception):
 
 
 class _Producer(msgspec.Struct):
-    """What an item may say of who sent it."""
+    """The fields of an item that may tell its sender."""
 
     team: object = None
     endpoint: object = None
@@ -59,8 +59,7 @@ class RefusedShare(msgspec.Struct, kw_only=True):
     ) -> list[tuple[int, Notice]]:
         """Take messages by position, and the rejects of them in order.
 
-        Return what people should hear, with the index of the message at which it is so. TooManyRejects where the
-        policy stops for it.
+        Return notices for people, each with the index of its message. TooManyRejects where the policy says to stop.
         """
         places = np.searchsorted(ints_of(positions), [reject.position for reject in rejects])
         notices: list[tuple[int, Notice]] = []

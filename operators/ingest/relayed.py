@@ -1,8 +1,8 @@
-"""Recognises items that a relay (`rollguard enrich`) wrote twice, by the place where each first stood.
+"""Recognises items that a relay (`rollguard enrich`) wrote twice, by their place in the log it read.
 
 A worker that reads one topic and writes another may be killed between writing and saving how far it was; then it writes
-the same again. So it writes in order, one item a message, each with a header that says which item of which log it is:
-an item at or before the last place that was seen of that log has been seen.
+the same again. So it writes in order, one item per message, each with a header that says which item of which log it is:
+an item at or before the last place seen of that log has come before.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from operators.ingest.messages import Messages
 
 HEADER = "rollguard-from"
-LOGS_MAX = 1_000  # Remembered of one partition; then those are forgotten of which nothing came for the longest time.
+LOGS_MAX = 1_000  # Remembered per partition; beyond that the logs silent for longest are forgotten.
 TEXT_MAX = 300  # Bytes of a header.
 PLACE_MAX = 1 << 62  # Larger numbers could not be saved.
 NOTHING = (-1, -1)
@@ -31,7 +31,7 @@ def origin_header(log: str, position: int, item: int) -> tuple[str, bytes]:
 
 
 def copies(messages: Messages, seen: Seen) -> tuple[NDArray[np.bool_] | None, Seen]:
-    """Return which messages (n,) had come before, None for none of them, and what has been seen after them."""
+    """Return which messages (n,) had come before, None if none had, and what has been seen after them."""
     if not any(header for _, header in messages.beside):
         return None, seen
     again = np.zeros(len(messages), bool)
@@ -39,7 +39,7 @@ def copies(messages: Messages, seen: Seen) -> tuple[NDArray[np.bool_] | None, Se
     for index, (_, header) in enumerate(messages.beside):
         if (origin := _origin(header)) is not None:
             log, place = origin
-            last = now.pop(log, NOTHING)  # And to the end, as the one that came last.
+            last = now.pop(log, NOTHING)  # It moves to the end, as the latest one.
             again[index] = place <= last
             now[log] = max(place, last)
     for log in list(now)[:-LOGS_MAX]:

@@ -1,9 +1,9 @@
-"""Names that mean something to rollguard itself: no model and no version of anybody may have one.
+"""Names that mean something to rollguard itself: no model and no version may have one.
 
-`*` is all versions together; what begins with `__other__` is what was not told apart (`operators/window/limits.py`),
-what begins with `__mirrored__/` a version's answers to copies of requests (`operators/wire/mirrored.py`).
-Slice values may be any text. In the text of a slice they stand behind their dimension, so `*` is a value like any
-other; `__other__` means what it means here, and is counted with the rest.
+`*` is all versions together; names that begin with `__other__` are what was not told apart
+(`operators/window/limits.py`), names that begin with `__mirrored__/` a version's answers to copies of requests
+(`operators/wire/mirrored.py`). Slice values may be any text. In the text of a slice they follow their dimension, so `*`
+is a value like any other; `__other__` has the same meaning as here, and is counted with the rest.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ REASON = "reserved_name"
 
 
 def is_reserved(name: str | None) -> bool:
-    """Tell whether a name of a model or version is rollguard's own.
+    """Tell whether a name of a model or version is one of rollguard's own.
 
     >>> [is_reserved(name) for name in ("*", "__other__", "__other__/s17", "**", "other", "", None)]
     [True, True, True, False, False, False, False]

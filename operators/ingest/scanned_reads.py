@@ -1,4 +1,4 @@
-"""Events that were scanned, and those between them that were decoded: as one, in the order of the log."""
+"""Events that were scanned, joined with those between them that were decoded, in the order of the log."""
 
 from array import array
 from collections import Counter
@@ -21,17 +21,17 @@ from operators.ingest.scanning import MessageScanner, sure_messages
 from operators.wire.events import Event
 
 DECODED = 512  # Messages decoded at once.
-TRIED = 64  # Messages that are scanned first, where scanning was of no use before.
-LOOKED_AT = 20_000  # Of so many messages one is looked at for fields that nobody reads.
+TRIED = 64  # Messages that are scanned as a trial, where scanning was of no use before.
+LOOKED_AT = 20_000  # One of so many messages is checked for fields that are not read.
 Flags = NDArray[np.bool_]
 
 Value = TypeVar("Value", bound=np.generic)
 
 
 class _Rows(msgspec.Struct, frozen=True, kw_only=True):
-    """Which of n events were scanned, which decoded, and in which row of the scanned columns each stands, (n,).
+    """Which of n events were scanned, which decoded, and the row of each in the scanned columns, (n,).
 
-    Of what was decoded that is the row of its message, which is no other message's.
+    For a decoded event that is the row of its message, which no other message has.
     """
 
     scanned: Ints
@@ -39,7 +39,7 @@ class _Rows(msgspec.Struct, frozen=True, kw_only=True):
     sources: Ints
 
     def joined(self, scanned: NDArray[Value], decoded: NDArray[Value]) -> NDArray[Value]:
-        """Return a column of all, of the scanned ones given by row."""
+        """Return a column of all events; `scanned` is given by row."""
         if len(self.scanned) == len(scanned):
             return scanned
         out: NDArray[Value] = scanned[self.sources]
@@ -50,9 +50,9 @@ class _Rows(msgspec.Struct, frozen=True, kw_only=True):
 def scanned_reads(
     scanner: MessageScanner, messages: Messages, decoder: ItemDecoder, reader: EventReader
 ) -> ScannedReads | None:
-    """Return what some messages hold; None where so many of them need decoding that scanning is of no use.
+    """Return what messages hold; None where so many of them need decoding that scanning is of no use.
 
-    Where that was so of the last messages, few are tried before all are scanned.
+    If that was so for the last messages, a few are tried before all are scanned.
     """
     if scanner.useless and _is_useless(sure_messages(scanner.scan(messages.values[:TRIED])[0])):
         return None
@@ -81,7 +81,7 @@ def scanned_reads(
 
 
 def _is_useless(sure: Flags) -> bool:
-    """Tell whether more than half of some messages have to be decoded."""
+    """Tell whether more than half of the messages have to be decoded."""
     return 2 * int(sure.sum()) < len(sure)
 
 
@@ -94,7 +94,7 @@ def _places(
 ) -> tuple[Origin, _Rows]:
     """Return where all events came from, and which of them were scanned.
 
-    Of messages that are `sure` all were; `split` tells the items of a message apart.
+    All events of `sure` messages were; `split` splits a message into its items.
     """
     if len(columns.sure) == len(messages) and sure.all():
         every = np.arange(len(messages))
@@ -125,7 +125,7 @@ def _places(
 
 
 def _numbers_of(column: Ints) -> Sequence[int]:
-    """Return a column as numbers of Python, which are made when they are asked for."""
+    """Return a column as Python numbers, which are made when they are read."""
     return array("q", column.tobytes())
 
 
@@ -149,7 +149,7 @@ def _numbers(
         firsts = scanner.first_rows(codes, columns.sure, len(names))
         known = np.flatnonzero(firsts >= 0)
         counted = [reader.parts.counted(part, names[code]) for code in known.tolist()]
-        # By row, not by event: of those in one message either all were scanned or all decoded.
+        # By row, not by event: the events of a message were either all scanned or all decoded.
         came = [(row, text) for row, text in zip(firsts[known].tolist(), counted, strict=True) if text not in index]
         decoded = zip(rows.sources[rows.decoded].tolist(), others, strict=True)
         came += [(row, text) for row, text in decoded if text not in index]
@@ -164,7 +164,7 @@ def _numbers(
 def _joined(
     columns: Any, read: ReadEvents, rows: _Rows, parts: Sequence[Ints], errors: Ints, reader: EventReader
 ) -> ReadEvents:
-    """Return what was read of all events; `read` is of those that were decoded."""
+    """Return what was read of all events; `read` has the decoded ones."""
     return ReadEvents(
         parts=parts,
         errors=errors,

@@ -1,4 +1,4 @@
-"""Scans messages of events by compiled kernels, where these are there and the policy reads what they know of."""
+"""Scans messages of events by compiled kernels, if these are available and know all that the policy reads."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,7 +25,7 @@ MOST = {
 
 
 class MessageScanner:
-    """Scans the messages of one partition. What it keeps are the texts that it met: nothing depends on them.
+    """Scans the messages of one partition. It keeps the texts that it met; results do not depend on them.
 
     `useless` says whether most of the last ones had to be decoded after all.
     """
@@ -34,13 +34,13 @@ class MessageScanner:
 
     def __init__(self, module: Any, scanner: Any, bytes_max: int) -> None:
         self._module, self._scanner, self._bytes_max = module, scanner, bytes_max
-        self._looked_at: list[str] = []  # The texts that it met, and which of them are names of rollguard's own.
+        self._looked_at: list[str] = []  # Texts met, and which are rollguard's own names.
         self._reserved: list[bool] = []
 
     def scan(self, values: Sequence[bytes]) -> tuple[Any, list[str]]:
         """Return the columns of the events in some messages, and the texts that their codes stand for.
 
-        A message has a row for each of its events, all of them sure, or one that is not sure.
+        A message has a row for each of its events, all of them sure, or a single row that is not.
         """
         lines = values if isinstance(values, Lines) else Lines([block_of_texts(values)])
         spans = [self._module.text_lines(*span) for span in lines.spans()]
@@ -58,13 +58,13 @@ class MessageScanner:
         return columns, names
 
     def first_rows(self, codes: Ints, sure: NDArray[np.bool_], texts: int) -> Ints:
-        """Return in which of the sure rows each text comes first, (texts,); -1 where in none."""
+        """Return the first sure row that has each text, (texts,); -1 where none has."""
         rows: Ints = self._module.first_rows(codes, sure, texts)
         return rows
 
 
 def scanner_for(policy: Policy) -> MessageScanner | None:
-    """Return what scans events for a policy; None where nothing does, or the policy reads what is not scanned."""
+    """Return the scanner of events for a policy; None where there is none, or the policy reads more than it scans."""
     module = loading.kernels()
     if module is None or any(sli_kind_of(sli).columns(sli) for sli in policy.slis if not sli.on_feedback):
         return None
@@ -76,15 +76,15 @@ def scanner_for(policy: Policy) -> MessageScanner | None:
 
 
 def sure_messages(columns: Any) -> NDArray[np.bool_]:
-    """Return of which messages all events are sure, (messages,)."""
+    """Return the messages of which all events are sure, (messages,)."""
     sure: NDArray[np.bool_] = columns.sure
     return sure if len(columns.firsts) == len(sure) else np.logical_and.reduceat(sure, columns.firsts)
 
 
 def _leave_out(columns: Any, reserved: NDArray[np.bool_]) -> None:
-    """Have messages decoded of which an event's model or version has a name that is rollguard's own: it is refused.
+    """Leave messages to the decoder in which a model or version has one of rollguard's own names, to be refused.
 
-    `reserved` says so of each text.
+    `reserved` marks those names among the texts.
     """
     for codes in columns.codes[:2]:
         columns.sure[reserved[codes]] = False

@@ -1,6 +1,6 @@
-"""Which requests of a chunk people may be shown: the first that an SLI calls bad, and what its version is made of.
+"""The requests of a chunk to show to people: the first that an SLI calls bad, and the first that tell of their version.
 
-Only bad items are sorted; of all others only prompt and endpoint are looked at.
+Only bad items are sorted; of the others only prompt and endpoint are looked at.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,10 +25,10 @@ Found = tuple[int, Sample]  # With its place in the batch.
 
 
 class Showable(msgspec.Struct, frozen=True, kw_only=True):
-    """The n kept items of a chunk, of which few are looked at: their `columns`, and the numbers of their `parts`.
+    """The n kept items of a chunk, of which only a few are looked at: `columns`, and the numbers of their `parts`.
 
-    `lineage` (n,) says which name a prompt version or endpoint; `before` what was shown of earlier chunks, by what the
-    numbers of each part stand for (`names`): model, version, and the value of each slice dimension.
+    `lineage` (n,) marks those that name a prompt version or endpoint; `before` has what earlier chunks showed. `names`
+    are what the numbers of each part stand for: model, version, and the value of each slice dimension.
     """
 
     items: Items
@@ -40,7 +40,7 @@ class Showable(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def shown(chunk: Showable, placed: EventTimes, policy: Policy, first: int = 0) -> list[Found]:
-    """Return samples of a chunk, whose items begin at `first`, of each pane and version no fewer than are kept."""
+    """Return samples of a chunk, whose items begin at `first`: at least as many per pane and version as are kept."""
     chosen = _chosen(chunk, placed, policy)
     if not chosen:
         return []
@@ -57,12 +57,12 @@ def shown(chunk: Showable, placed: EventTimes, policy: Policy, first: int = 0) -
 
 
 def _lineage_of(item: Event | ShownFields) -> tuple[str, ...]:
-    """Return what LINEAGES names of an item, "" where it says nothing."""
+    """Return the fields of an item in LINEAGES, "" where one is absent."""
     return item.prompt_version or "", item.endpoint or "", item.team or ""
 
 
 def _chosen(chunk: Showable, placed: EventTimes, policy: Policy) -> dict[int, Ints]:
-    """Return by SLI, or LINEAGE, which items are shown: those that are neither late nor behind what was shown."""
+    """Return, by SLI or LINEAGE, the items to show: those that are neither late nor after enough that were shown."""
     on_time = placed.late == 0
     marked = {
         index: (classify(sli, chunk.columns) == BAD) & on_time
@@ -79,7 +79,7 @@ def _chosen(chunk: Showable, placed: EventTimes, policy: Policy) -> dict[int, In
 
 
 def _values(chunk: Showable, rows: Ints) -> Iterator[tuple[str, ...]]:
-    """Yield the slice of each of the items at `rows`."""
+    """Yield the slice of each item at `rows`."""
     of_dimensions = zip(chunk.parts[2:], chunk.names[2:], strict=True)
     values = [[names[number] for number in part[rows].tolist()] for part, names in of_dimensions]
     return zip(*values, strict=True) if values else iter([()] * len(rows))

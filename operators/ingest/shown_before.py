@@ -1,8 +1,8 @@
-"""What a partition has shown of each pane already: a request that says no more than earlier ones is not looked at.
+"""What a partition has already shown of each pane: a request that adds nothing to earlier ones is not looked at.
 
-Of each pane, model and version the first requests that an SLI calls bad are kept, and the first that says what it is
-made of (`operators/window/samples.py`), so what comes later in the log and in time is none of them. Nothing is saved:
-what is shown again falls together.
+Of each pane, model and version the first requests that an SLI calls bad are kept, and the first that tells what the
+version is made of (`operators/window/samples.py`), so requests that come later in log and time are not among them.
+Nothing is saved: requests shown twice are merged.
 """
 
 from collections.abc import Sequence
@@ -16,17 +16,17 @@ from operators.stats.multiple_testing import Bools
 from operators.window.samples import FAILING_MAX, LINEAGE, LINEAGE_MAX
 from operators.window.sums import number_keys
 
-PANES_MAX = 8  # Of late requests none are shown, so few panes are open at once.
+PANES_MAX = 8  # Late requests are never shown, so few panes are open at once.
 GROUPS_MIN = 1 << 12  # Fewer panes of versions are not worth forgetting.
-GROUPS_MAX = 1 << 17  # Of more than these nothing is remembered: requests are looked at needlessly.
-LAST = np.iinfo(np.int64).max  # Stands where there is no time yet.
+GROUPS_MAX = 1 << 17  # With more, nothing is remembered, and requests are looked at needlessly.
+LAST = np.iinfo(np.int64).max  # Stands for a time that is still missing.
 Group = tuple[int, str, str]  # Pane, model, version.
 
 
 class ShownBefore:
     """The times of the first requests shown of each pane, model and version, of the newest panes.
 
-    `_row_of` numbers these; `_times` (rows, most) have by SLI, or LINEAGE, the first times of each, in order.
+    `_row_of` numbers these groups; `_times` (rows, most) has, by SLI or LINEAGE, the first times of each, in order.
     """
 
     def __init__(self) -> None:
@@ -38,14 +38,14 @@ class ShownBefore:
         self._most = GROUPS_MIN
 
     def groups(self, panes: Ints, numbers: Sequence[Ints], names: Sequence[list[str]]) -> Ints:
-        """Return for each of the next items, (n,), which pane, model and version it is of, as `first` takes them.
+        """Return a number for the pane, model and version of each of the next items, (n,), for `first`.
 
-        `numbers` (n,) of models and versions stand for `names`. They hold until this is asked for other items.
+        `numbers` (n,) of models and versions stand for `names`. The result is valid until the next call.
         """
         if len(self._row_of) > self._most:
             self._forget_early()
         of = _distinct((panes, *numbers))
-        some = np.empty(int(of.max(initial=-1)) + 1, np.int64)  # Of each of the distinct ones an item.
+        some = np.empty(int(of.max(initial=-1)) + 1, np.int64)  # One item for each distinct group.
         some[of] = np.arange(len(of))
         named = [map(each.__getitem__, part[some].tolist()) for part, each in zip(numbers, names, strict=True)]
         row_of = self._row_of
@@ -54,11 +54,11 @@ class ShownBefore:
         return groups
 
     def first(self, sli: int, marked: Bools, groups: Ints, times: Ints) -> Ints:
-        """Return the marked items that are not behind all that was shown of an SLI, or LINEAGE, and remember them."""
+        """Return the marked items that are among the first of an SLI, or LINEAGE, and remember them."""
         return among_first(marked, groups, times, self._times_of(sli))
 
     def _times_of(self, sli: int) -> Ints:
-        """Return the times of an SLI with a row for each of the groups."""
+        """Return the first times of an SLI, with a row for each group."""
         most, groups = LINEAGE_MAX if sli == LINEAGE else FAILING_MAX, len(self._row_of)
         known = self._times.get(sli, np.zeros((0, most), np.int64))
         if len(known) < groups:
@@ -79,9 +79,9 @@ class ShownBefore:
 
 
 def among_first(marked: Bools, groups: Ints, times: Ints, least: Ints) -> Ints:
-    """Return the marked rows with one of the first times of their group, and take these times into `least`.
+    """Return the marked rows with one of the first times of their group, and put these times into `least`.
 
-    `groups` (n,) are numbers of its rows; these have the first times in order, LAST where there are none.
+    `groups` (n,) are row numbers of `least`; its rows have the first times in order, LAST where there are none.
     """
     kernels = loading.kernels()
     if kernels is not None:
@@ -98,7 +98,7 @@ def among_first(marked: Bools, groups: Ints, times: Ints, least: Ints) -> Ints:
 
 
 def _take(of: Ints, times: Ints, least: Ints) -> None:
-    """Take times of groups into the first times of these."""
+    """Put times of groups into the first times of these groups."""
     here = np.flatnonzero(np.bincount(of, minlength=len(least)))
     group = np.concatenate((of, np.repeat(here, least.shape[1])))
     time = np.concatenate((times, least[here].ravel()))
@@ -112,7 +112,7 @@ def _take(of: Ints, times: Ints, least: Ints) -> None:
 
 
 def _distinct(columns: Sequence[Ints]) -> Ints:
-    """Return for each row which of the distinct ones it is, (n,)."""
+    """Return the number of each row among the distinct rows, (n,)."""
     of: Ints | None = None
     for numbers, _ in packed_columns(columns):
         _, codes = number_keys(numbers)

@@ -17,8 +17,8 @@ from operators.wire.events import UNUSABLE
 def classify(sli: Sli, columns: Columns) -> Ints:
     """Return GOOD, BAD, NEITHER or NOT_MEANT for each item, shape (n,).
 
-    An event whose error type the SLI ignores is NEITHER, and so is one whose error type could not be read. What is not
-    of the slices that the SLI is about is NOT_MEANT.
+    An event whose error type the SLI ignores is NEITHER, and so is one whose error type could not be read. Items
+    outside the SLI's slices are NOT_MEANT.
     """
     if isinstance(sli, SliByTeam):
         return _by_team(sli, columns)
@@ -45,7 +45,7 @@ def _by_team(sli: SliByTeam, columns: Columns) -> Ints:
 
 
 def _within(sli: Sli, columns: Columns) -> NDArray[np.bool_]:
-    """Return which items are of the slices that an SLI is about."""
+    """Return which items are in the slices that an SLI is about."""
     inside = [
         any(all(name.values[index] == value for index, value in each) for each in sli.places) for name in columns.names
     ]

@@ -9,8 +9,8 @@ from operators.ingest.usable import UNDECODABLE
 from operators.pseudonyms import Pseudonyms
 
 IDS = ("request_id", "user_id", "session_id")
-BYTES_MAX = 1 << 20  # Of an item; of a larger one only the size is told.
-KEYS_MAX, ITEMS_MAX, DEPTH_MAX, KEY_MAX = 100, 3, 5, 64  # Of what is told: keys, items, levels, characters of a key.
+BYTES_MAX = 1 << 20  # Of an item; of a larger one only the size is reported.
+KEYS_MAX, ITEMS_MAX, DEPTH_MAX, KEY_MAX = 100, 3, 5, 64  # Reported at most: keys, items, levels, characters of a key.
 
 _fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 _items = msgspec.json.Decoder(list[msgspec.Raw]).decode
@@ -18,9 +18,9 @@ _text = msgspec.json.Decoder(str).decode
 
 
 def structure_of(item: bytes, pseudonyms: Pseudonyms) -> str:
-    """Return the structure of an item as JSON; "" where it is no JSON, or too large.
+    """Return the structure of an item as JSON; "" where it is not JSON, or too large.
 
-    Ids are replaced by their pseudonyms; without a key they are told of like other texts.
+    Ids are replaced by their pseudonyms; without a key they are described like other texts.
 
     >>> structure_of(b'{"request_id": "r1", "latency_ms": -1, "flags": [true, null]}', Pseudonyms())
     '{"request_id":"string(2)","latency_ms":"number","flags":["boolean",null]}'

@@ -60,9 +60,9 @@ def summarise(columns: Columns, placed: EventTimes, shards: Ints, policy: Policy
     )
     firsts = np.flatnonzero(runs_of(shard, closing))
     edges = [*firsts.tolist(), whole.rows]
-    # Those of a batch are of all shards, and may go to other processes: each has the series that it has rows of.
+    # The series of a batch are of all shards; each part gets only its own, as it may go to another process.
     parts = split_rows(whole, edges, own_series(whole.series, which, edges))
-    # Of samples hardly any but the first were taken (`shown_before.py`): those are left to the pane.
+    # Few samples but the first ones were taken (`shown_before.py`): the pane drops the others.
     kept = [keep_first(part) if part.offenders else part for part in parts]
     return list(zip(shard[firsts].tolist(), closing[firsts].tolist(), kept, strict=True))
 
@@ -76,7 +76,7 @@ def _slis(columns: Columns, policy: Policy, groups: Runs) -> Ints:
 
 
 def _classes(classes: Ints, groups: Runs) -> Ints:
-    """Return how many items of each group are of each class, (groups, classes)."""
+    """Return the number of items by group and class, (groups, classes)."""
     kernels = loading.kernels()
     size, kinds = len(groups.starts), NOT_MEANT + 1
     if kernels is not None:
@@ -90,7 +90,7 @@ def _chains(columns: Columns, placed: EventTimes, groups: Runs, policy: Policy) 
         return None
     classes = [classify(sli, columns) for sli in policy.slis]
     chain = columns.chain
-    if columns.stream == "feedback":  # Of labels that are compared alone.
+    if columns.stream == "feedback":  # Only of labels that are compared.
         names = compared(policy.rules)
         labels = [of for sli, of in zip(policy.slis, classes, strict=True) if sli.on_feedback and sli.name in names]
         chain = np.where(np.any([of < NEITHER for of in labels], axis=0), chain, NONE)

@@ -1,7 +1,7 @@
-"""Fields of items that nobody reads: a producer's `error` for `error_type` would else be missing in silence for ever.
+"""Fields of items that are not read: otherwise a producer's `error` for `error_type` would silently be lost for ever.
 
-A field that is not known is no fault: producers may write what others read. So one message of each chunk is looked at,
-and people are told the names once, each with the field that was perhaps meant.
+An unknown field is not a fault: producers may write fields for other readers. So one message of each chunk is looked
+at, and people are told the names once, each with the field that was perhaps meant.
 """
 
 from collections.abc import Sequence
@@ -15,7 +15,7 @@ from operators.wire.events import Feedback, Request
 BYTES_MAX = 1 << 16  # A larger message is not looked at.
 NAME_MAX = 50
 NAMES_MAX = 20  # Of one message.
-ALIKE = 0.65  # `error` and `error_type` are .67 alike, by difflib's ratio.
+ALIKE = 0.65  # By difflib's ratio, for which `error` and `error_type` are .67 alike.
 
 EVENT_FIELDS = frozenset(Request.__struct_fields__)
 FEEDBACK_FIELDS = frozenset(Feedback.__struct_fields__)
@@ -23,7 +23,7 @@ _fields_of = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def unread_fields(text: bytes, kind: type) -> Sequence[str]:
-    """Return what an item's JSON object holds that `kind` (Event or Feedback) has no field for; () of other texts.
+    """Return the keys of an item's JSON object for which `kind` (Event or Feedback) has no field; () for other texts.
 
     >>> from operators.wire.events import Event
     >>> unread_fields(b'{"request_id": "r", "error": "timeout", "version": "v1", "shop": 3}', Event)

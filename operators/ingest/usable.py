@@ -1,8 +1,9 @@
-"""What of an item can be used when not all of it can: a fault in an optional field costs that field alone.
+"""The usable part of an item: a fault in an optional field costs only that field.
 
-Needed are the fields that say which item this is, what it is about and when it was: a fault in one of them refuses the
-item. What is left out never becomes good news: an SLI counts an item neither way where it cannot read its number, the
-item's error type, or one of its flags. Only items that were refused at first come here, so nothing else pays for it.
+Fields that say which item this is, what it is about and when it was are needed: a fault in one of them refuses the
+item. A field that is left out never becomes good news: an SLI counts an item neither way where it cannot read its
+number, the item's error type, or one of its flags. Only items that were refused at first come here, so that no others
+pay for it.
 """
 
 from collections.abc import Callable
@@ -32,7 +33,7 @@ UNDECODABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 NEEDED: dict[object, frozenset[str]] = {
     Event: frozenset({"request_id", "ts", "model", "version"}),
     Request: frozenset({"request_id", "ts", "model", "version"}),
-    # Without a value, or of an unknown kind, nothing was learned.
+    # Without a value, or with an unknown kind, feedback says nothing.
     Feedback: frozenset({"request_id", "ts", "model", "version", "kind", "value"}),
 }
 OPTIONAL = {kind: frozenset(getattr(kind, "__struct_fields__")) - needed for kind, needed in NEEDED.items()}  # noqa: B009  # Of an object.
@@ -49,7 +50,7 @@ _truth = msgspec.json.Decoder(bool, strict=False).decode
 
 
 class Usable(Generic[Item]):
-    """Decodes one kind of item without what cannot be used of it. Keeps nothing between calls."""
+    """Decodes one kind of item, leaving out what cannot be used. Keeps nothing between calls."""
 
     def __init__(self, kind: type[Item]) -> None:
         self._decode = msgspec.json.Decoder(kind).decode
@@ -62,8 +63,8 @@ class Usable(Generic[Item]):
     def decode(self, text: bytes) -> tuple[Item, list[str]]:
         """Return the item and the fields that were left out, in part or whole. One of UNDECODABLE if it is refused.
 
-        Of a key that comes several times the last counts, as everywhere: a fault in an earlier one costs nothing. Not
-        so in a command: each word of those is needed, and signed.
+        If a key comes several times the last one counts, as everywhere: a fault in an earlier one costs nothing. Not so
+        in a command, of which everything is needed, and signed.
         """
         fields: dict[str, Any] = dict(_fields(text))
         unusable = []
@@ -78,7 +79,7 @@ class Usable(Generic[Item]):
 
 
 def _rest_of(name: str, value: msgspec.Raw) -> object:
-    """Return what can be used of a field, None where nothing can."""
+    """Return the usable part of a field, None where there is none."""
     rest = _RESTS.get(name)
     try:
         return None if rest is None else rest(value)
@@ -87,7 +88,7 @@ def _rest_of(name: str, value: msgspec.Raw) -> object:
 
 
 def _error_type(value: msgspec.Raw) -> str:
-    """Cut a text that is too long; of what is no text nobody knows whether it is a failure."""
+    """Return the text, cut if it is too long; of anything else it is unknown whether it is a failure."""
     try:
         return _string(value)[:TEXT_MAX]
     except UNDECODABLE:
@@ -95,7 +96,7 @@ def _error_type(value: msgspec.Raw) -> str:
 
 
 def _name(value: msgspec.Raw) -> str:
-    """Return a name, cut if it is too long; a number or boolean as the text that stands for it."""
+    """Return a name, cut if it is too long; a number or boolean as its text."""
     return as_text(_scalar(value))[:TEXT_MAX]
 
 
@@ -104,7 +105,7 @@ def _reason(value: msgspec.Raw) -> str:
 
 
 def _flags(value: msgspec.Raw) -> list[str]:
-    """Return the flags that are texts. That of the others none was the one asked for, nobody knows."""
+    """Return the flags that are texts. Whether one of the others was the flag in question stays unknown."""
     try:
         texts = [_or_none(_text, flag) for flag in _items(value)]
     except UNDECODABLE:
@@ -113,13 +114,13 @@ def _flags(value: msgspec.Raw) -> list[str]:
 
 
 def _slices(value: msgspec.Raw) -> dict[str, str]:
-    """Return the values that are texts; numbers and booleans as the text that stands for them."""
+    """Return the values that are texts; numbers and booleans as their text."""
     texts = {name: as_text(_or_none(_scalar, raw)) for name, raw in _fields(value).items()}
     return {name: text for name, text in texts.items() if max(len(name), len(text)) <= TEXT_MAX}
 
 
 def _features(value: msgspec.Raw) -> dict[str, object]:
-    """Keep the features that can be used; in place of another stands a list, which is no value of a feature."""
+    """Return the usable features; a list, which is no value of a feature, replaces any other."""
     return {
         name: [bytes(raw)[:TEXT_MAX].decode(errors="replace")] if _fails(_feature, raw) else raw
         for name, raw in _fields(value).items()

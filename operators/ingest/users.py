@@ -1,7 +1,6 @@
-"""Whose events are: by user, else by session, each in one of a fixed number of buckets by a hash.
+"""The users of events, or else their sessions, each in one of a fixed number of buckets by a hash.
 
-The buckets tell how alike the events of a window are (`operators/stats/design_effect.py`); who it was cannot be told
-from them.
+The buckets tell how alike the events of a window are (`operators/stats/design_effect.py`), but do not identify anybody.
 """
 
 from collections.abc import Sequence
@@ -17,7 +16,7 @@ NOBODY = -1
 def buckets_of(events: Sequence[Event]) -> Ints | None:
     """Return the bucket of each event's user, NOBODY where it names none; None where no event names one.
 
-    A user's sessions are one: what users are like stays. The buckets are the same in every process.
+    All sessions of a user count as one, as users have habits. The buckets are the same in every process.
     """
     names = whose(events)
     if not any(names):

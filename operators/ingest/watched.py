@@ -1,7 +1,7 @@
-"""Typed items to the columns of watched fields: numbers and bins, and who offends against a contract.
+"""Typed items to the columns of watched fields: numbers and bins, and the values that break a contract.
 
-Nothing is read where nothing is watched. Items are read in views: those of one model or of one kind of feedback, and
-of those the share that is sampled.
+Where nothing is watched, nothing is read. Items are read in views: the sampled share of one model's items or of one
+kind of feedback.
 """
 
 from collections.abc import Mapping, Sequence
@@ -44,7 +44,7 @@ class View(msgspec.Struct, frozen=True, kw_only=True):
 class WatchedColumns(msgspec.Struct, frozen=True, kw_only=True):
     """The views of a batch, and the first offenders of each pane and version with their places in it.
 
-    `users` (n,) are the buckets of the users of the items that are read, NOBODY of others; None where there are none.
+    `users` (n,) are the buckets of the users of the items that are read, NOBODY for others; None where there are none.
     """
 
     views: Sequence[View] = ()
@@ -72,16 +72,16 @@ class WatchedBuilder:
         self._chunks: dict[tuple[str | None, str], list[_Chunk]] = {key: [] for key in self._views}
         self._offenders: list[tuple[int, Offender]] = []
         self._of_events = not on_feedback
-        self._users: list[tuple[int, Ints]] = []  # With the place of the first of the chunk.
+        self._users: list[tuple[int, Ints]] = []  # Each with the place of the chunk's first item.
         self._size = 0
 
     @property
     def fields(self) -> int:
-        """How many fields of this stream are watched."""
+        """The number of watched fields of this stream."""
         return sum(map(len, self._views.values()))
 
     def add(self, items: Items, place: ChunkContext) -> None:
-        """Take some items; `place` says where they belong."""
+        """Take some items; `place` says where they belong in time."""
         read = sampled(items, self._sampling)
         for (model, kind), fields in self._views.items():
             rows = _rows(items, read, model, kind)
@@ -114,21 +114,21 @@ class WatchedBuilder:
 
 
 class ValueReader:
-    """Reads fields of some items as columns of values; what an item lacks is None."""
+    """Reads fields of some items as columns of values; a value that an item lacks is None."""
 
     def __init__(self, items: Items) -> None:
         self._items = items
         self._maps: dict[str, Sequence[Mapping[str, Any] | None]] = {}
 
     def watched(self, watched: Watched) -> Sequence[Any]:
-        """Return the values of a watched field; the residual's are made of features."""
+        """Return the values of a watched field; those of the residual are made of features."""
         if watched.field is None or watched.field.components is UNSET:
             return self.values(watched.name)
         components = watched.field.components
         return residuals(components, [self.values(name) for name in components.names])
 
     def values(self, name: str) -> Sequence[Any]:
-        """Return the values of a watched field; of embeddings the undecoded ones."""
+        """Return the values of a watched field; embeddings are undecoded."""
         kind, _, rest = name.partition(".")
         if name == CALIBRATION:
             return calibrated(cast(Sequence[Feedback], self._items))
@@ -140,7 +140,7 @@ class ValueReader:
         if kind == "flags":
             return [_flag(rest, event.flags or ()) for event in events]
         values = READERS[name](events)
-        if name in LATENCIES:  # A failed event's latency of zero is none.
+        if name in LATENCIES:  # A failed event's latency of zero counts as absent.
             return [
                 None if value == 0 and event.error_type else value for value, event in zip(values, events, strict=True)
             ]
@@ -164,7 +164,7 @@ def _flag(name: str, flags: Sequence[str]) -> float | None:
 
 
 def _scalar(value: str | float | None) -> Value:
-    """A boolean is a number, as in the reference."""
+    """Return a value with booleans as numbers, as in the reference."""
     return float(value) if isinstance(value, bool) else value
 
 
@@ -172,12 +172,12 @@ def _column(watched: Watched, values: Sequence[Any]) -> Column:
     if watched.centroids is not None:
         return embedding_bins(watched.centroids, values)
     if watched.is_number:
-        return numbers_of(values) + 0.0  # There is no negative zero.
+        return numbers_of(values) + 0.0  # So that there is no negative zero.
     return category_bins(watched.field.categories if watched.field else (), values)
 
 
 def _rows(items: Items, read: Ints | None, model: str | None, kind: str) -> Ints | None:
-    """Return which of the items a view is about, None for all; none of feedback whose sample is UNFAIR."""
+    """Return which of the items a view is about, None for all; feedback whose sample is UNFAIR is left out."""
     if model is None and not kind:
         return read
     rows = range(len(items)) if read is None else read.tolist()
@@ -190,7 +190,7 @@ def _rows(items: Items, read: Ints | None, model: str | None, kind: str) -> Ints
 
 
 def _users(events: Sequence[Event], read: Ints | None) -> Ints | None:
-    """Return the bucket of each event's user, NOBODY where it is not read."""
+    """Return the bucket of each event's user, NOBODY for events that are not read."""
     found = buckets_of(events)
     if found is None or read is None:
         return found
@@ -203,7 +203,7 @@ def _joined(chunks: Sequence[_Chunk]) -> View:
     columns = {index: np.concatenate([chunk.columns[index] for chunk in chunks]) for index in chunks[0].columns}
     if all(chunk.rows is None for chunk in chunks):
         return View(rows=None, columns=columns)
-    # Whether all of a chunk is read depends on where it was cut.
+    # Chunks may differ in whether all of their items are read.
     rows, start = [], 0
     for chunk in chunks:
         rows.append(np.arange(start, start + chunk.size) if chunk.rows is None else chunk.rows)

@@ -1,4 +1,4 @@
-"""Columns of watched fields to counts: histograms over frozen bins, and sums of the numbers, of each group of items.
+"""Columns of watched fields to counts: histograms over frozen bins, and sums of the numbers, by group of items.
 
 Cost per event and number: some 150 ns, half of it to read the value; nothing here is Python per event.
 """
@@ -32,7 +32,7 @@ class Runs(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Watches(msgspec.Struct, frozen=True, kw_only=True):
-    """What a `Partial` of R rows keeps of the watched fields."""
+    """The parts of a `Partial` of R rows that are about watched fields."""
 
     features: Ints
     moments: Ints
@@ -77,7 +77,7 @@ def _users(users: Ints | None, groups: Runs) -> Ints:
 
 
 def rows_of(found: Sequence[tuple[int, T]], groups: Runs) -> list[tuple[int, T]]:
-    """Return what was found with the rows of their groups instead of their places in the batch."""
+    """Return findings with the rows of their groups instead of their places in the batch."""
     if not found:
         return []
     rows = _group_of(groups)[[place for place, _ in found]].tolist()
@@ -112,7 +112,7 @@ def _cells(watched: Watched, values: Column, runs: Runs, width: int) -> Ints:
 
 
 def _sums(watched: Watched, values: Floats, starts: Ints) -> tuple[Ints, Floats]:
-    """Return moments (G, 5) and ranges (G, 2) of the groups that start there."""
+    """Return moments (G, 5) and ranges (G, 2) of the groups that begin at `starts`."""
     finite = np.isfinite(values)
     known = np.where(finite, values, watched.centre)
     z = np.clip(standardised(known, watched.centre, watched.scale), -Z_MAX, Z_MAX)

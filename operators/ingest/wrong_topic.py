@@ -1,7 +1,7 @@
-"""Items in a topic that is not theirs: feedback among events would be counted as requests that went well.
+"""Items in the wrong topic: feedback among events would be counted as requests that went well.
 
-Feedback has all that an event needs, so it can be read as one. It is told by its kind, if nothing else is there that
-events alone have; an event of its own with a field `kind` is one.
+Feedback has all that an event needs, so it can be read as one. It is recognised by its kind, if it has nothing that
+only events have; an item that has is an event, even with a field `kind`.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,7 @@ def feedback_faults(events: Sequence[Event]) -> dict[int, tuple[str, str]]:
 
 
 def is_event(text: bytes) -> bool:
-    """Tell whether what was refused as feedback, because it has no kind, is an event."""
+    """Tell whether an item that was refused as feedback for lack of a kind is an event."""
     try:
         event = msgspec.json.decode(text, type=Event)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):

@@ -22,7 +22,7 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True):
     """The valid items of some messages in the order of the log, where they came from, and what is refused.
 
     `streams` has the stream of each item; () where all are of the stream that the input is named for. `unread` are the
-    fields of one of the messages that nobody reads.
+    fields of one message that are not read.
     """
 
     items: Sequence[Any]
@@ -35,8 +35,8 @@ class Decoded(msgspec.Struct, frozen=True, kw_only=True):
 class ItemDecoder(Protocol):
     """Decodes the messages of one input; it keeps nothing from one call to the next.
 
-    All items are of the stream that the input is named for where `again` is given: it decodes the text of one of them
-    (`Origin.text`) another time. None: that cannot be done.
+    Where `again` is given, all items are of the stream that the input is named for: it decodes the text of one of them
+    (`Origin.text`) another time. None: that is not possible.
     """
 
     @property
@@ -45,16 +45,16 @@ class ItemDecoder(Protocol):
     def decode(self, messages: Messages) -> Decoded: ...
 
 
-# Reads messages of events as columns, without objects in between; None where they have to be decoded.
+# Reads messages of events as columns, without an object per event; None where they have to be decoded.
 EventScan = Callable[[Messages, ItemDecoder, EventReader], ScannedReads | None]
 
 
 class InputFormat(msgspec.Struct, frozen=True, kw_only=True):
-    """A format: `decoder` makes what decodes an input that is named for a stream, by the policy.
+    """A format: `decoder` makes the decoder of an input that is named for a stream, by the policy.
 
-    `carries` are the streams that such an input may hold. `requests` makes what decodes only events, as `Request`s with
-    all that was told of them, for the request log; None where the format has no way to. Of a `binary` format a file
-    may hold messages that begin with their length. `scan` makes what reads its events as columns, where it can.
+    `carries` are the streams that such an input may hold. `requests` makes a decoder of only events, as `Request`s with
+    all that was sent about them, for the request log; None where the format has none. A file of a `binary` format may
+    hold messages that begin with their length. `scan` makes the reader of its events as columns, where there is one.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""Raw messages to typed items: what is valid, and a reject with a reason for everything that is not.
+"""Raw messages to typed items: the valid ones, and a reject with a reason for each of the others.
 
 A message is one JSON object, a JSON array of objects, or newline-delimited objects. A good item beside a bad
 one survives, and so does an item with a fault in an optional field; a blank message holds no item. Cost: one C call
@@ -30,7 +30,7 @@ Item = TypeVar("Item")
 QUOTED = re.compile(r"^(Invalid (?:enum )?value) .*?( - at `[^`]*`)?$", re.DOTALL)  # How msgspec quotes a text.
 
 
-# Refused items of one message. What comes after them is refused as one: a megabyte of "1,1,1" would else be half a
+# Refused items of one message. The rest of it is refused as one: a megabyte of "1,1,1" would otherwise be half a
 # million dead letters, and seconds of work.
 FAULTS_MAX = 1_000
 
@@ -63,7 +63,7 @@ class Decoder(Generic[Item]):
         self.message_bytes_max = message_bytes_max
         decoder = msgspec.json.Decoder(kind)
         self._one, self._of_lines = decoder.decode, decoder.decode_lines
-        # Others keep parts of their texts, and with them all that stands beside.
+        # Other kinds keep parts of their texts, and with these the whole message.
         self._lets_go = kind in (Event, Feedback)
         self._many = msgspec.json.Decoder(list[kind]).decode  # type: ignore[valid-type]
         self._usable = Usable(kind)
@@ -75,11 +75,11 @@ class Decoder(Generic[Item]):
             if lengths_of(messages.values).max(initial=0) <= self.message_bytes_max:
                 return self._together(messages) or self._fast(messages)
         except UNDECODABLE:
-            pass  # One of them is bad: take them one by one, to say which and why.
+            pass  # One of them is bad: decode one by one, to say which and why.
         return self._careful(messages)
 
     def _together(self, messages: Messages) -> tuple[list[Item], Origin, list[Reject]] | None:
-        """Decode lines as the one text that they are; None where they may not hold an object each."""
+        """Decode lines together, as one text; None where they may not hold one object each."""
         texts = objects_of(messages.values) if self._lets_go else ()
         items = [item for text in texts for item in self._of_lines(text)]
         if not items or len(items) != len(messages):
@@ -87,7 +87,7 @@ class Decoder(Generic[Item]):
         return items, Origin(messages=messages, message_of=range(len(items)), texts=ItemTexts(split=split)), []
 
     def _fast(self, messages: Messages) -> tuple[list[Item], Origin, list[Reject]]:
-        values = list(messages.values)  # Those of files are cut out of their blocks by this: once is enough.
+        values = list(messages.values)  # For files this cuts the lines out of their blocks, so it is done once.
         if values and values[0][:1] == b"[":
             lists = [self._many(message) for message in values]
             origin = Origin(

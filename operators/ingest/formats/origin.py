@@ -1,4 +1,4 @@
-"""Where items came from, and what is refused: the same for all formats."""
+"""Where items came from, and rejects: the same for all formats."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from operators.ingest.messages import Messages
 from operators.window.watermark import NEVER
 
-REFUSED_TIMES = 8  # The texts of what is refused of one message together have at most so many times its size.
+REFUSED_TIMES = 8  # The texts of a message's rejects together have at most so many times its size.
 
 
 class Reject(msgspec.Struct, frozen=True, kw_only=True):
@@ -24,9 +24,9 @@ class Reject(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class ItemTexts(msgspec.Struct, kw_only=True):
-    """The texts of one message's items, `split` anew only when another message is asked for.
+    """The texts of one message's items; another message is `split` only when it is asked for.
 
-    Items are asked for in order, and an array may hold thousands: to split it for each would take their square.
+    Items are asked for in order, and an array may hold thousands: splitting it for each would take quadratic time.
     """
 
     split: Callable[[bytes], Sequence[bytes]]
@@ -41,9 +41,9 @@ class ItemTexts(msgspec.Struct, kw_only=True):
         return self.texts
 
     def refuse(self, messages: Messages, index: int, item: int) -> bytes:
-        """Return the text of an item of message `index` for its reject; b"" where those before it took all the room.
+        """Return the text of an item of message `index` for its reject; b"" where earlier ones took all the room.
 
-        Items may share what is in their message once: in their own texts it stands as often as there are items.
+        What items share is in the message once, but in the text of each of them.
         """
         if self.refused[index] > REFUSED_TIMES * len(messages.values[index]):
             return b""
@@ -53,14 +53,14 @@ class ItemTexts(msgspec.Struct, kw_only=True):
 
 
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """Where decoded items came from; message and item of item i, and its bytes for a later reject.
+    """Where decoded items came from: the message and place of each, and its bytes for a later reject.
 
-    `unusable`: of how many items each optional field was left out, in part or whole.
+    `unusable` counts, by optional field, the items it was left out of, in part or whole.
     """
 
     messages: Messages
     message_of: Sequence[int]
-    item_of: Sequence[int] | None = None  # None: one item a message.
+    item_of: Sequence[int] | None = None  # None: one item per message.
     texts: ItemTexts
     unusable: Mapping[str, int] = {}
 
@@ -76,14 +76,14 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def appended(self) -> NDArray[np.bool_]:
-        """Whether the broker's own clock said so."""
+        """Whether that is by the broker's own clock."""
         if self.messages.appended is None:
             return np.zeros(len(self.message_of), bool)
         return self.messages.appended[self.messages_of]
 
     @property
     def appended_ms(self) -> NDArray[np.int64]:
-        """That broker's own time of the message of each item, Unix ms; NEVER where there is none."""
+        """The broker's own time of each item's message, Unix ms; NEVER where there is none."""
         return np.where(self.appended, self.received_ms, NEVER)
 
     def text(self, index: int) -> bytes:
@@ -97,7 +97,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
         return Reject(position=position, item=item, reason=reason, detail=detail, value=value)
 
     def place(self, index: int) -> tuple[int, int]:
-        """Return the position of a decoded item's message in the source, and the item within it."""
+        """Return the position of a decoded item's message in the source, and the item's place in it."""
         return self.messages.positions[self.message_of[index]], self._item(index)
 
     def _item(self, index: int) -> int:
@@ -105,7 +105,7 @@ class Origin(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def joined_origins(messages: Messages, pieces: Sequence[tuple[int, Origin]]) -> Origin:
-    """Return where the items of pieces of some messages came from, each given with the number of its first message."""
+    """Return the origin of the items of several pieces, each given with the number of its first message."""
     unusable: Counter[str] = Counter()
     for _, each in pieces:
         unusable.update(each.unusable)
@@ -129,7 +129,7 @@ def joined_origins(messages: Messages, pieces: Sequence[tuple[int, Origin]]) -> 
 
 
 def ints_of(numbers: Sequence[int]) -> NDArray[np.int64]:
-    """Return numbers as an array; NumPy alone would take a range number by number."""
+    """Return numbers as an array; NumPy alone would convert a range number by number."""
     if isinstance(numbers, range):
         return np.arange(numbers.start, numbers.stop, numbers.step, dtype=np.int64)
     return np.asarray(numbers, np.int64)

@@ -19,7 +19,7 @@ FORMATS: Mapping[str, InputFormat] = {
 
 
 def request_decoder_of(form: str) -> Callable[[Policy], ItemDecoder]:
-    """Return what makes a decoder of requests, for the request log. ValueError: the format has none."""
+    """Return the maker of a decoder of requests, for the request log. ValueError if the format has none."""
     made = FORMATS[form].requests
     if made is None:
         raise ValueError(f"the format {form} has no requests: what is in it cannot be archived")

@@ -1,12 +1,12 @@
-r"""Halves of characters in JSON: what programs write who cut a text between the two escapes of one, such as an emoji.
+r"""Halves of characters in JSON, as written by programs that cut a text between the two escapes of, say, an emoji.
 
 The grammar of JSON allows a half (`"\ud83d"`), and JavaScript's and Python's own encoders write it, but it is no
-character, and strict decoders refuse all of the text for it. So it becomes U+FFFD, what stands for a lost character.
+character, and strict decoders refuse the whole text for it. So it becomes U+FFFD, which stands for a lost character.
 """
 
 import re
 
-# A pair, which is whole; a half; or any other escape, so that a backslash that is escaped begins none.
+# A pair, which is whole; a half; or any other escape, so that an escaped backslash does not begin one.
 _ESCAPE = re.compile(
     rb"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|(u[dD][89a-fA-F][0-9a-fA-F]{2})|.)", re.DOTALL
 )

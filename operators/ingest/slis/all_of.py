@@ -1,6 +1,6 @@
 """`all_of`: an event is good when several SLIs on events all say so: no error, valid JSON, and not toxic.
 
-Bad is what one of them calls bad; neither what none calls bad and one cannot tell, or what one of them ignores.
+An event is bad when one of them calls it bad; neither when none does and one cannot tell, or one ignores it.
 """
 
 from collections.abc import Mapping
@@ -22,12 +22,12 @@ class AllOf(Sli, frozen=True, kw_only=True):
 
 
 class BoundAllOf(AllOf, frozen=True, kw_only=True):
-    """The SLI with those that it names, and how each of these classifies and reads items."""
+    """The SLI with the SLIs that it names, and how each of these classifies and reads items."""
 
     parts: tuple[tuple[Sli, SliKind[Sli]], ...]
 
     def identity(self) -> dict[str, object]:
-        """Return its keys: the SLIs that it names have theirs."""
+        """Return its keys only: the SLIs that it names have their own."""
         return {name: value for name, value in super().identity().items() if name != "parts"}
 
     @property
@@ -55,7 +55,7 @@ def _bind(sli: AllOf, others: Mapping[str, tuple[Sli, SliKind[Sli]]], key: str) 
 
 
 def _fits(part: Sli) -> bool:
-    """Whether it can be a part; one of some slices alone says nothing of the others."""
+    """Tell whether an SLI can be a part; one that is about some slices says nothing about the others."""
     return not (part.on_feedback or part.slices or part.estimated_from or isinstance(part, AllOf))
 
 

@@ -1,4 +1,4 @@
-"""SLIs of several policy files that stand at one place, as one: each item is classified by that of its own file."""
+"""SLIs of several policy files that share a column, as one: each item is classified by that of its own file."""
 
 from collections.abc import Iterator, Sequence
 
@@ -8,11 +8,11 @@ from operators.arrays import Ints
 from operators.ingest.slis.kind import NOT_MEANT, Numbers, SliKind
 from operators.policy.sli import Sli
 
-TEAM = "number of the policy"  # The column that says by which policy an item is counted; no field is named so.
+TEAM = "number of the policy"  # The column of the policy that counts each item; no field is named so.
 
 
 class SliByTeam(Sli, frozen=True, kw_only=True):
-    """`parts` are the SLIs on events of several policies, each with the numbers of those that have it.
+    """`parts` are SLIs on events, each with the numbers of the policies that have it.
 
     Their kinds need no columns of their own.
     """
@@ -25,9 +25,9 @@ class SliByTeam(Sli, frozen=True, kw_only=True):
 
 
 def joined_sli(slis: Sequence[Sli], teams: Sequence[int]) -> Sli:
-    """Return the SLIs that policies of these numbers have at one place as one: that itself, where it is the same.
+    """Return the SLIs that these policies have for one column as one SLI; if all are the same, that one itself.
 
-    Of SLIs on feedback, which are all by cohorts of requests or none, the first: they classify no events.
+    For SLIs on feedback, of which all or none are cohort SLIs, it is the first: they classify no events.
     """
     if slis[0].on_feedback:
         return slis[0]
@@ -42,7 +42,7 @@ def joined_sli(slis: Sequence[Sli], teams: Sequence[int]) -> Sli:
 
 
 def rows_by_sli(sli: SliByTeam, numbers: Numbers) -> Iterator[tuple[Sli, Ints]]:
-    """Yield the SLIs with the items that each is about, (n,) numbers of rows."""
+    """Yield each SLI with the row numbers of the items it is about, (n,)."""
     teams = numbers[TEAM].astype(np.int16)
     order = np.argsort(teams, kind="stable")
     ends = np.cumsum(np.bincount(teams, minlength=1 + max(max(of) for _, of in sli.parts)))
@@ -51,7 +51,7 @@ def rows_by_sli(sli: SliByTeam, numbers: Numbers) -> Iterator[tuple[Sli, Ints]]:
 
 
 def _classify(sli: SliByTeam, numbers: Numbers, errors: Ints) -> Ints:
-    """None of the items: each is classified by one of the `parts` (`ingest/sli.py`)."""
+    """Classify nothing: each item is classified by one of the `parts` (`ingest/sli.py`)."""
     return np.full(len(errors), NOT_MEANT)
 
 

@@ -1,8 +1,8 @@
-"""`estimated`: an answer is good with the chance that its score is worth, by the labels so far: quality before labels.
+"""`estimated`: an answer is good with the chance that the labels so far give its score: quality before labels.
 
-At ingest every event is neither; which of them count as good and bad is said when their pane closes, by the labels of
-the version that came before (`window/estimating.py`). An event without a score, or with one that no label had, stays
-neither, and so does each one of a version with too few labels.
+At ingest every event is neither; how many count as good and bad is decided when their pane closes, by the labels of the
+version that came before (`window/estimating.py`). An event without a score, or with one that no label had, stays
+neither, and so do all events of a version with too few labels.
 """
 
 import numpy as np
@@ -16,7 +16,7 @@ from operators.window.partial import NEITHER
 
 
 class EstimatedSli(Sli, frozen=True, kw_only=True):
-    """Of versions with fewer than `labels_min` labels nothing is said."""
+    """Versions with fewer than `labels_min` labels have no estimate."""
 
     labels_min: Positive = 500
 

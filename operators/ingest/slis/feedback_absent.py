@@ -1,10 +1,10 @@
-"""`feedback_absent`: a request is good when no feedback of some kind comes on it within a time.
+"""`feedback_absent`: a request is good when no feedback of some kind comes on it within some time.
 
-What people report or abandon has no denominator of its own: those who do neither say nothing. So all requests count,
-each in the pane in which it was made, and feedback on it takes it from the good to the bad, whenever it comes. It is
-counted by cohorts of requests (`cohort_counts.py`), which go on changing until they are mature. For rules, and in their
-windows, a cohort counts once, in the pane in which its time is over (`window/maturing.py`). Several such feedbacks on
-one request count as several.
+Reports and abandonment have no denominator of their own: people who do neither send nothing. So all requests count,
+each in the pane in which it was made, and feedback moves its request from good to bad, whenever it comes. Requests are
+counted by cohorts (`cohort_counts.py`), which change until they are mature. For rules, and in their windows, a cohort
+counts once, in the pane in which its time is over (`window/maturing.py`). Several such feedbacks on one request count
+as several.
 """
 
 from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ def _check(sli: FeedbackAbsent, key: str) -> None:
 
 
 def heard_name(sli: str) -> str:
-    """Return the column that says which feedback makes its request bad; no field is named so."""
+    """Return the name of the column that marks feedback which makes its request bad; no field is named so."""
     return f"{sli} heard"
 
 
@@ -60,7 +60,7 @@ def _heard(kind: FeedbackKind, within_ms: int, items: Sequence[Feedback]) -> Flo
 
 
 def _in_time(item: Feedback, within_ms: int) -> bool:
-    """Whether it came in time; what does not say when its request was made counts: else it would be good news."""
+    """Tell whether feedback came in time; without the time of its request it counts, or it would be good news."""
     return item.request_ts is None or ms_of(item.ts) - ms_of(item.request_ts) <= within_ms
 
 

@@ -14,7 +14,7 @@ from operators.wire.events import UNUSABLE, Event
 
 
 class FlagAbsent(Sli, frozen=True, kw_only=True):
-    """`flags` are those that make an event bad, each by itself."""
+    """Each of `flags` by itself makes an event bad."""
 
     flags: tuple[str, ...]
 

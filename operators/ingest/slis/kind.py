@@ -1,4 +1,4 @@
-"""What a kind of SLI brings: its keys in the policy, its words, the columns it needs, how it tells good from bad.
+"""What a kind of SLI brings: its keys in the policy, its words, the columns it needs, and how it tells good from bad.
 
 A kind is one file beside this one, and one line in `registry.py`. Its struct has the keys of `[sli.NAME]`, each with
 its type and default; its `SliKind` says the rest.
@@ -15,16 +15,16 @@ from operators.policy.sli import Sli
 S = TypeVar("S", bound=Sli)
 Numbers = Mapping[str, Floats]
 Read = Callable[[Sequence[Any]], Floats]  # Events, or feedback, to a column (n,).
-NOT_MEANT = 3  # The SLI is about other items: feedback for an SLI on events, another kind of feedback, and the reverse.
+NOT_MEANT = 3  # The SLI is about other items: feedback instead of events, the reverse, or another kind of feedback.
 
 
 def no_columns(sli: Sli) -> Mapping[str, Read]:
-    """Return that an SLI needs no columns but those of its fields."""
+    """Return no columns, for an SLI that needs only those of its fields."""
     return {}
 
 
 def _accept(sli: Sli, key: str) -> None:
-    """Accept whatever the types of the keys allow."""
+    """Accept all that the types of the keys allow."""
 
 
 def _alone(sli: Sli, others: Mapping[str, tuple[Sli, Any]], key: str) -> Sli:
@@ -36,11 +36,11 @@ class SliKind(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     """A kind of SLI: `good` names it in a policy, `sli` has its keys.
 
     `classify` returns GOOD, BAD, NEITHER or NOT_MEANT for each item, (n,), from the float columns by name and the error
-    of each item, 0 for none. It is asked for the items of its stream alone, and need not care about what is ignored.
-    `columns` names the columns that it needs beside those of `sli.fields`, and how each is read from items; SLIs that
-    share a name share the column. `check` raises PolicyError for what the types of the keys cannot say; `key` is where
-    the SLI stands. `words` say in `rollguard check` what is good.
-    `bind` returns an SLI that names others with these, each with its kind, by name; PolicyError.
+    of each item, 0 for none. It gets only items of its stream, and need not care about ignored errors. `columns` names
+    the columns that it needs besides those of `sli.fields`, with the reader of each; SLIs that share a name share the
+    column. `check` raises PolicyError for what the types of the keys cannot express; `key` is where the SLI stands.
+    `words` say in `rollguard check` what is good.
+    `bind` returns an SLI that names others with these, by name and each with its kind; PolicyError.
     """
 
     good: str

@@ -10,11 +10,11 @@ from operators.policy.sli import Sli
 from operators.window.partial import BAD, GOOD, NEITHER
 from operators.wire.events import Feedback, as_text
 
-LABEL = "label"  # Its column, which holds the classes; no field is named so.
+LABEL = "label"  # The name of its column, which holds the classes; no field is named so.
 
 
 class LabelMatches(Sli, frozen=True, kw_only=True):
-    """It has no keys of its own."""
+    """An SLI without keys of its own."""
 
     @property
     def on_feedback(self) -> bool:

@@ -22,7 +22,7 @@ Flags = NDArray[np.bool_]
 
 
 class NumberLimit(Sli, frozen=True, kw_only=True):
-    """`field` is the number, `limit` the last that is good."""
+    """`field` is the number, `limit` the last good value."""
 
     field: str
     limit: float

@@ -1,4 +1,4 @@
-"""`no_error`: an event without an error type is good; where the policy names some, one without one of these."""
+"""`no_error`: an event without an error type is good; where the policy names error types, one without any of these."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -14,7 +14,7 @@ from operators.wire.events import Event
 
 
 class NoError(Sli, frozen=True, kw_only=True):
-    """`errors` are the error types that are bad; without, all are."""
+    """`errors` are the error types that are bad; if it is empty, all are."""
 
     errors: tuple[str, ...] = ()
 

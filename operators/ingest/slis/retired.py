@@ -1,4 +1,4 @@
-"""What an SLI counts that a policy has no longer: nothing. Its column was saved (`policy/layout.py`)."""
+"""An SLI that a policy no longer has: it counts nothing, but keeps its saved column (`policy/layout.py`)."""
 
 import numpy as np
 

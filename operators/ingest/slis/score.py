@@ -1,8 +1,8 @@
 """`score_at_least`: feedback of one criterion is good from a limit on: true is 1, false 0.
 
-What its judge said while it was not to be believed (`operators/evaluate/golden.py`) is neither: a judge that grows
-strict makes no version worse. What was drawn for a slice alone, at a larger rate, counts only where the policy says
-so; what was judged because a user complained never does.
+Values from a judge while it was not trusted (`operators/evaluate/golden.py`) are neither, so that a judge that grows
+strict makes no version look worse. Samples drawn at a larger rate for one slice count only where the policy says so;
+requests judged because a user complained never count.
 Of several sources that judge one criterion of a request the first in the log counts, unless one is named.
 """
 
@@ -19,13 +19,13 @@ from operators.policy.sli import Sli
 from operators.window.partial import BAD, GOOD, NEITHER
 from operators.wire.events import FLOOR, REPORTED, Feedback, FeedbackKind
 
-EVALUATOR_END = "@"  # A source is the name of an evaluator, and what version of it, from there on.
+EVALUATOR_END = "@"  # Ends the name of the evaluator in a source; its version follows.
 
 
 class ScoreAtLeast(Sli, frozen=True, kw_only=True):
     """`criterion` is the feedback's `name`, `limit` the least good value; `source` an evaluator, or one version of it.
 
-    `sample`: only what was drawn at the rate for all, or any.
+    `sample`: only samples drawn at the rate for all requests, or any.
     """
 
     criterion: str

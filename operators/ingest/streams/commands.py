@@ -1,4 +1,4 @@
-"""Commands: checked for who may give them, then sent to the shard of their model; those refused become `Refusal`s.
+"""Commands: checked for the sender's rights, then sent to the shard of their model; refused ones become `Refusal`s.
 
 Where no policy file takes the model, an alert under the model "" says so: the name may be mistyped, or the model
 another worker's. The command is sent on all the same, as the model may be known from when a file took it.
@@ -32,7 +32,7 @@ from operators.wire.events import Feedback
 
 
 class CommandItems:
-    """The commands of one batch from `source`; `unclaimed` says by model how many are nobody's."""
+    """The commands of one batch from `source`; `unclaimed` counts, by model, those that no policy takes."""
 
     feedback: Sequence[Feedback] = ()
 
@@ -50,7 +50,7 @@ class CommandItems:
         return items
 
     def scan(self, messages: Messages, decoder: ItemDecoder) -> ScannedReads | None:
-        """None: commands are decoded, each."""
+        """Return None: every command is decoded."""
 
     def faults(self, items: Items, index: Ints, origin: Origin, known: Reasons) -> Reasons:
         found = {}
@@ -62,10 +62,10 @@ class CommandItems:
         return found
 
     def ids(self) -> Ints | None:
-        """None: the shard that obeys a command sees to it that it is obeyed once."""
+        """Return None: the shard that obeys a command makes sure that it is obeyed once."""
 
     def criteria(self) -> Ints | None:
-        """None: commands judge nothing."""
+        """Return None: commands judge nothing."""
 
     def take(self, placed: PlacedItems) -> None:
         index = placed.index[np.flatnonzero(placed.keep)].tolist()
@@ -77,15 +77,15 @@ class CommandItems:
                 self.unclaimed[command.model] += 1
                 nobodys = command_faults.nobodys(command, self._source, place)
                 self._commands.append((home_of("", self._policy), closing, nobodys))
-        # A refused command has no time that can be believed.
+        # The time of a refused command cannot be believed.
         reached = placed.reached // self._policy.pane_ms
         refusals = command_faults.refusals(placed.rejects, self._source)
         self._commands += [(home_of(refusal.model, self._policy), reached, refusal) for refusal in refusals]
 
     def _sent(self, command: AnyCommand, place: tuple[int, int]) -> list[tuple[int, Sent]]:
-        """Return the command for each shard that is to take it; one that names no model goes to all."""
+        """Return the command for each shard that should take it; one that names no model goes to all."""
         every = isinstance(command, Silence | Unsilence) and command.model is None
-        home = home_of(command.model or "", self._policy)  # Where a copy of it is reported.
+        home = home_of(command.model or "", self._policy)  # The shard that reports a copy of it.
         kept = command_faults.kept(self._credentials.attributed(command))
         sent = Sent(command=kept, source=self._source, position=place[0], item=place[1])
         shards = range(self._policy.shards) if every else [home]

@@ -1,4 +1,4 @@
-"""Events and feedback: columns, chunk by chunk, then rows by shard and pane."""
+"""Events and feedback: collected in columns, chunk by chunk, then summed up in rows by shard and pane."""
 
 from abc import ABC, abstractmethod
 from collections import Counter
@@ -37,19 +37,19 @@ class CountedItems(ABC):
     def __init__(self, stream: Stream, policy: Policy, pseudonyms: Pseudonyms) -> None:
         self._policy = policy
         self.unusable: Counter[str] = Counter()
-        self.versions: TeamVersions | None = None  # Of items of several policies.
-        self.shown_before = ShownBefore()  # In the batches before, where these are known.
+        self.versions: TeamVersions | None = None  # For items of several policies.
+        self.shown_before = ShownBefore()  # In earlier batches, where these are known.
         self.builder = ColumnsBuilder(stream, policy, pseudonyms)
         self._times: list[EventTimes] = []
         self._samples: list[tuple[int, Sample]] = []
 
     def name_by(self, known: KnownSeries) -> None:
-        """Name series as they were named in the batches before."""
+        """Number series as in earlier batches."""
         self.builder.parts.known = known
 
     @abstractmethod
     def read(self, items: Sequence[Any]) -> Sequence[Any]:
-        """Take note of the next items of the chunk, and return them with what is known besides."""
+        """Note the next items of the chunk, and return them completed with what else is known."""
 
     def scan(self, messages: Messages, decoder: ItemDecoder) -> ScannedReads | None:
         return None
@@ -59,15 +59,15 @@ class CountedItems(ABC):
 
     @abstractmethod
     def requests(self) -> Ints:
-        """Return the hashes of the requests of the items that were read (`duplicates.py`)."""
+        """Return the request hashes of the items that were read (`duplicates.py`)."""
 
     @abstractmethod
     def parts(self) -> Sequence[Ints]:
-        """Return the numbers of their models, versions and slices."""
+        """Return the numbers of the items' models, versions and slices."""
 
     @abstractmethod
     def add(self, placed: PlacedItems) -> tuple[Sequence[Ints], Bools]:
-        """Take those that are kept; return the parts of these, and which of them name a prompt or endpoint."""
+        """Take the kept items; return their parts, and which of them name a prompt or endpoint."""
 
     def ids(self) -> Ints | None:
         if not self._policy.dedup.horizon_ms or not len(self.parts()[0]):
@@ -75,7 +75,7 @@ class CountedItems(ABC):
         return ids_of(self.requests(), self.named())
 
     def named(self) -> list[tuple[Ints, list[str]]]:
-        """Return the models and versions that items are told apart by, as numbers, and what these stand for."""
+        """Return the models and versions that are part of items' ids, as numbers, and the names these stand for."""
         parts, models, versions = self.parts(), *(self.builder.parts.names(part) for part in (0, VERSION))
         if self.versions is not None:
             return self.versions.named(parts, models, versions)
@@ -100,7 +100,7 @@ class CountedItems(ABC):
         return self.partials_by(lambda model: home_of(model, self._policy))
 
     def partials_by(self, shard: Callable[[str], int]) -> list[tuple[int, int, Partial]]:
-        """Return (shard, closing pane, rows) of all that was taken, where `shard` gives that of a model."""
+        """Return (shard, closing pane, rows) of all that was taken, where `shard` maps a model to its shard."""
         columns = msgspec.structs.replace(self.builder.build(), samples=self._samples)
         return summarise(columns, joined_times(self._times), by_model(columns.names, shard), self._policy)
 

@@ -1,4 +1,4 @@
-"""Events: refused for their names alone, and counted."""
+"""Events: refused only for their names, and counted."""
 
 from collections.abc import Sequence
 
@@ -21,14 +21,14 @@ from operators.wire.events import Event, Feedback
 
 
 class EventItems(CountedItems):
-    """The events of one batch. Where no fields are watched, events are let go as soon as they are read."""
+    """The events of one batch. Where no fields are watched, events are freed as soon as they are read."""
 
     feedback: Sequence[Feedback] = ()
 
     def __init__(self, policy: Policy, pseudonyms: Pseudonyms, scan: EventScan | None = None) -> None:
         super().__init__("events", policy, pseudonyms)
         self._scan = scan
-        self._reads: list[ReadEvents] = []  # Of the chunk.
+        self._reads: list[ReadEvents] = []  # Those of the chunk.
 
     @property
     def needs_items(self) -> bool:
@@ -54,13 +54,13 @@ class EventItems(CountedItems):
         return self._read().parts
 
     def kept(self, keep: Kept) -> ReadEvents:
-        """Return those of the events that were read which are kept, and let go of them."""
+        """Return the kept ones among the events that were read, and free them all."""
         read = self._read()
         self._reads = []
         return read if keep.all() else read.of(np.flatnonzero(keep))
 
     def take_read(self, read: ReadEvents, parts: Sequence[Numbering], error_types: Numbering) -> None:
-        """Take note of the next events, which were read before: `parts` and `error_types` numbered what they name."""
+        """Note the next events, which were read before: `parts` and `error_types` numbered their names."""
         self.builder.parts.indices, self.builder.error_types = list(parts), error_types
         self._reads.append(read)
 

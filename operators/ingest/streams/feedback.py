@@ -30,7 +30,7 @@ class FeedbackItems(CountedItems):
         super().__init__("feedback", policy, pseudonyms)
         self._requests = requests
         self.feedback: list[Feedback] = []
-        self._items: Sequence[Feedback] = ()  # Of the chunk; and the numbers of their models, versions, slices.
+        self._items: Sequence[Feedback] = ()  # Those of the chunk, then their models, versions and slices as numbers.
         self._parts: list[Ints] = []
 
     @property
@@ -54,7 +54,7 @@ class FeedbackItems(CountedItems):
         return (None if self._requests is None else self._requests.fault_of(item)) or _fault_of(item)
 
     def criteria(self) -> Ints | None:
-        """Of judgements, where an SLI counts the first of several sources: those made for a complaint count nowhere."""
+        """Return ids of judgements where an SLI counts the first of several sources; 0 for those after a complaint."""
         if not self._policy.dedup.horizon_ms or not any(sli.once for sli in self._policy.slis):
             return None
         if not self._items:
@@ -78,7 +78,7 @@ class FeedbackItems(CountedItems):
 
 
 def _fault_of(item: Feedback) -> tuple[str, str] | None:
-    """Why a feedback cannot be used, whatever its own time."""
+    """Return why a feedback cannot be used, apart from its own time."""
     if item.model is None or item.version is None:
         return NO_CONTEXT, "feedback needs model and version; without them send it to the topic that enrich reads"
     return reserved.name_fault(item.model, item.version)

@@ -19,10 +19,10 @@ from operators.wire.events import Feedback
 
 
 class PlacedItems(msgspec.Struct, frozen=True, kw_only=True):
-    """The items of one stream in a chunk: `index` (n,) is where each stands in `origin`, `keep` (n,) which are kept.
+    """The items of one stream in a chunk: `index` (n,) are their places in `origin`, `keep` (n,) marks the kept ones.
 
-    `items` and `times` are of the kept ones, and `repeated` says of which a criterion of the request was judged before,
-    None: of none. `rejects` are those that were refused. `reached` is the time that the log has come to with this
+    `items` and `times` are those of the kept ones; `repeated` marks those whose criterion of the request was judged
+    before, None: no item. `rejects` are the refused ones. `reached` is the time that the log has reached with this
     chunk, Unix ms.
     """
 
@@ -41,7 +41,7 @@ class StreamBatch(Protocol):
 
     @property
     def unusable(self) -> Counter[str]:
-        """Of how many items each optional field was left out, beside what the format left out."""
+        """How many items each optional field was left out of, besides those that the format counted."""
 
     @property
     def feedback(self) -> Sequence[Feedback]:
@@ -49,28 +49,28 @@ class StreamBatch(Protocol):
 
     @property
     def needs_items(self) -> bool:
-        """Whether it needs the items that it read once they are placed; else they are read piece by piece."""
+        """Whether the stream needs its items again once they are placed; otherwise they are read piece by piece."""
 
     def read(self, items: Sequence[Any]) -> Sequence[Any]:
-        """Take note of the next items of the chunk, and return them with what is known of them besides."""
+        """Note the next items of the chunk, and return them completed with what else is known about them."""
 
     def scan(self, messages: Messages, decoder: ItemDecoder) -> ScannedReads | None:
         """Read the next items without decoding them; None where they have to be decoded."""
 
     def faults(self, items: Items, index: Ints, origin: Origin, known: Reasons) -> Reasons:
-        """Return why some of the items that were read are refused, by `index`; those in `known` are already."""
+        """Return why items that were read are refused, by `index`; those in `known` are refused already."""
 
     def ids(self) -> Ints | None:
-        """Return what tells the items that were read apart, none of them 0; None where none can be a duplicate."""
+        """Return ids of the items that were read, never 0; None where none can be a duplicate."""
 
     def criteria(self) -> Ints | None:
-        """Return which criterion of which request each item that was read judges, 0 where none; None: nobody asks."""
+        """Return an id of the request and criterion that each item read judges, 0 for none; None if not needed."""
 
     def take(self, placed: PlacedItems) -> None:
         """Take the items that were read, now that they are placed."""
 
     def partials(self) -> Sequence[tuple[Any, ...]]:
-        """Return (shard, closing pane, rows) of all that was taken; of several policies with its number before."""
+        """Return (shard, closing pane, rows) of all that was taken; with several policies, each after its number."""
 
     def commands(self) -> list[tuple[int, int, Coming]]:
         """Return (shard, closing pane, command or refusal) of all that was taken."""

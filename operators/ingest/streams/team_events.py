@@ -1,7 +1,7 @@
-"""Events where several policies share a worker: read once for all, each counted by the policy of its model alone.
+"""Events where several policies share a worker: read once for all, each counted only by the policy of its model.
 
-What an event comes to does not depend on any policy but its own: files that count alike are added up in one go
-(`ingest/alike.py`), and a shard gets the rows of each by themselves.
+How an event counts depends on no policy but its own: files that count alike are added up in one go (`ingest/alike.py`),
+and a shard gets the rows of each separately.
 """
 
 from collections import Counter
@@ -51,13 +51,13 @@ class TeamReading:
         }
         self.watches = any(EventItems(group.policy, Pseudonyms()).needs_items for group in self.groups)
         self.shown = [ShownBefore() for _ in self.groups]
-        self.group_of = np.full(len(policy.teams) + 1, NOBODY)  # By number of the policy; the last is NOBODY's.
+        self.group_of = np.full(len(policy.teams) + 1, NOBODY)  # By policy number; the last is for NOBODY.
         for number, group in enumerate(self.groups):
             self.group_of[list(group.teams)] = number
 
 
 class TeamEvents:
-    """The events of one batch; `unclaimed` says by model how many are nobody's."""
+    """The events of one batch; `unclaimed` counts, by model, those that no policy takes."""
 
     feedback: Sequence[Feedback] = ()
 
@@ -92,7 +92,7 @@ class TeamEvents:
         return self._whole.ids()
 
     def criteria(self) -> Ints | None:
-        """None: events judge nothing."""
+        """Return None: events judge nothing."""
 
     def take(self, placed: PlacedItems) -> None:
         self._reads.append(self._whole.kept(placed.keep))
@@ -130,7 +130,7 @@ class TeamEvents:
     def _counted(
         self, number: int, group: Alike, read: ReadEvents, of: Ints, placed: PlacedItems, rows: Ints
     ) -> list[tuple[int, int, int, Partial]]:
-        """Return the same of the events of one group, those at `rows`; `of` (n,) are the policies of all events."""
+        """Return the same for the events of one group, at `rows`; `of` (n,) are the policies of all events."""
         counted = EventItems(group.policy, self._pseudonyms)
         counted.shown_before = self._how.shown[number]
         own = _read_for(number, group, read, of)
@@ -155,7 +155,7 @@ class TeamEvents:
         return [(*divmod(each, shards), closing, rows) for each, closing, rows in found]
 
     def _versions(self, group: Alike, numbers: Ints) -> tuple[Ints, Numbering]:
-        """Return the versions that events of a group are counted under: its file says which answer copies."""
+        """Return the versions that events of a group are counted under: its file names those that answer copies."""
         index = self._whole.builder.parts.indices[VERSION]
         mirrors = Mirrors(group.policy.releases.mirrored)
         if all(mirrors[name] == name for name in index):
@@ -168,7 +168,7 @@ class TeamEvents:
 
 
 def _read_for(number: int, group: Alike, read: ReadEvents, of: Ints) -> ReadEvents:
-    """Return of what was read what a group asks for; `of` (n,) are the policies of the events."""
+    """Return the part of what was read that a group needs; `of` (n,) are the policies of the events."""
     numbers = {field: read.numbers[field] for field in group.fields}
     numbers |= {name: read.numbers[column_of(number, name)] for name in group.of_slis}
     if len(group.teams) > 1:
@@ -180,7 +180,7 @@ def _read_for(number: int, group: Alike, read: ReadEvents, of: Ints) -> ReadEven
 
 
 def _joined(items: Sequence[Items]) -> Items:
-    """Return what was taken chunk by chunk; items that were let go were taken at once."""
+    """Return the items taken chunk by chunk as one; freed items came as a single chunk."""
     if len(items) == 1:
         return items[0]
     return [item for some in items for item in cast(Sequence[Event], some)]

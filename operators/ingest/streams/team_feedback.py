@@ -1,7 +1,7 @@
-"""Feedback where several policies share a worker: each is counted by the policy of its model alone.
+"""Feedback where several policies share a worker: each is counted only by the policy of its model.
 
-What is one for all, who is refused, what came before and where items belong in time, is done for all at once; then
-each policy's feedback is read and counted as it would be if there were no others. Events: `team_events.py`.
+What all have in common is done at once: which items are refused, which are duplicates, and where they belong in time.
+Then each policy's feedback is read and counted as if there were no other policy. Events: `team_events.py`.
 """
 
 from collections import Counter
@@ -29,9 +29,9 @@ from operators.wire.events import Feedback
 
 
 class TeamFeedback:
-    """The feedback of one batch: `whole` is what all have in common, `counted` makes what counts that of a policy.
+    """The feedback of one batch: `whole` is what all have in common, `counted` makes the counter for a policy.
 
-    `unclaimed` says by model how many items are nobody's.
+    `unclaimed` counts, by model, the items that no policy takes.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class TeamFeedback:
         self._of: list[Ints] = []
         self._repeated: list[Kept] = []
         self._origin: Origin | None = None
-        self._asks = False  # Whether anybody asks which criteria were judged before.
+        self._asks = False  # Whether any policy needs to know which criteria were judged before.
 
     @property
     def needs_items(self) -> bool:
@@ -63,7 +63,7 @@ class TeamFeedback:
         return self._whole.read(items)
 
     def scan(self, messages: Messages, decoder: ItemDecoder) -> ScannedReads | None:
-        """None: feedback is decoded, each."""
+        """Return None: every feedback is decoded."""
 
     def faults(self, items: Items, index: Ints, origin: Origin, known: Reasons) -> Reasons:
         return self._whole.faults(items, index, origin, known)
@@ -81,7 +81,7 @@ class TeamFeedback:
         for model, count in zip(*np.unique(models[of == NOBODY], return_counts=True), strict=True):
             self.unclaimed[names[model]] += int(count)
         self._origin = placed.origin
-        self._items += cast(Sequence[Feedback], placed.items)  # They are needed, so none was let go.
+        self._items += cast(Sequence[Feedback], placed.items)  # They are needed, so none was freed.
         self._times.append(placed.times)
         self._of.append(of)
         self._asks |= placed.repeated is not None
@@ -118,8 +118,8 @@ class TeamFeedback:
 
 
 def common(policy: Policy) -> Policy:
-    """Return what all items are looked at by before they are told apart: nothing is counted by it."""
+    """Return the policy by which all items are handled before they are told apart: it counts nothing."""
     slis = tuple(sli for team in policy.teams for sli in team.slis)
-    # Each file says for its own models which versions answer copies (`team_versions.py`).
+    # Each file names the versions of its own models that answer copies (`team_versions.py`).
     releases = msgspec.structs.replace(policy.releases, mirrored=())
     return msgspec.structs.replace(policy, slis=slis, releases=releases, teams=(), claims=None)

@@ -1,6 +1,6 @@
-"""Which versions of a model answer copies of requests, where several policies share a worker: the model's file says it.
+"""Which versions of a model answer copies of requests, where several policies share a worker: its own file says it.
 
-What tells items apart names them as they are counted; another file's patterns are nothing to it.
+The ids of items contain the versions as they are counted; another file's patterns do not matter.
 """
 
 from collections.abc import Sequence
@@ -14,17 +14,17 @@ from operators.wire.mirrored import Mirrors
 
 
 class TeamVersions:
-    """The patterns of the policies of a worker; models that nobody takes have none."""
+    """The patterns of the policies of a worker; models that no policy takes have none."""
 
     def __init__(self, policy: Policy, claims: Claims) -> None:
         self._claims = claims
         of_teams = [each.releases.mirrored for each in policy.teams]
         self._patterns = list(dict.fromkeys([*of_teams, ()]))
-        # By number of the policy; the last is NOBODY's.
+        # By policy number; the last is for NOBODY.
         self._kinds = np.array([self._patterns.index(each) for each in (*of_teams, ())], np.int64)
 
     def named(self, parts: Sequence[Ints], models: list[str], versions: list[str]) -> list[tuple[Ints, list[str]]]:
-        """Return the models and versions of items, (n,) numbers each, with the names that these stand for.
+        """Return the models and versions of items, (n,) numbers each, with the names they stand for.
 
         `parts` number the items' among `models` and `versions`.
         """

@@ -1,1 +1,1 @@
-"""`arrow`: Arrow IPC streams of record batches, for those who produce millions of events."""
+"""`arrow`: Arrow IPC streams of record batches, for producers of millions of events."""

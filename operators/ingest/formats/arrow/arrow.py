@@ -1,6 +1,6 @@
-"""`arrow`: each message is an Arrow IPC stream whose rows are items, as in JSON by name, column by column.
+"""`arrow`: each message is an Arrow IPC stream whose rows are items, with columns named as the fields in JSON.
 
-What decodes it is imported when it is needed: pyarrow costs every start of a program some time.
+The decoder is imported only when it is needed: pyarrow slows the start of every program.
 """
 
 from typing import Any

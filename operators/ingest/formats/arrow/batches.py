@@ -1,7 +1,7 @@
-"""Messages that are Arrow IPC streams, to tables: only what is surely small, plain and whole.
+"""Arrow IPC messages to tables: only what is surely small, plain and whole.
 
 A producer may be broken or hostile, and Arrow trusts what it reads: so nothing compressed is taken (a megabyte may hold
-gigabytes; Kafka compresses better), no type but plain ones, not more rows than bytes, and all offsets are checked.
+gigabytes; Kafka compresses better), only plain types, no more rows than bytes, and all offsets are checked.
 """
 
 import struct
@@ -13,20 +13,20 @@ from pyarrow import compute, ipc
 
 from operators.ingest.formats.arrow.times import check_zone, with_plain_times
 
-# As JSON, in which a row has every name, and a dictionary's text stands as often as it is meant, a message has at most
-# so many times its size, and so many bytes more.
+# In JSON each row repeats every name and every text of a dictionary. A message as JSON may have at most this many times
+# its size, plus so many bytes.
 EXPANDED_TIMES, EXPANDED_BYTES = 8, 16 << 20
-VALUE_BYTES = 8  # Of a value with its quotes and commas, about, beside its name.
+VALUE_BYTES = 8  # About the size of a value with quotes and commas, without its name.
 FIELDS_MAX = 2_000
 FEATHER, PADDING = b"ARROW1", b"\0"
 # Fields of Arrow's format/Message.fbs and format/Schema.fbs, by their place in the table.
 _HEADER, _DATA, _COMPRESSION = 2, 1, 3
-# Names may be no UTF-8.
+# Names may not be UTF-8.
 FAULTS = (pa.ArrowException, OSError, EOFError, ValueError, struct.error)
 
 
 class WrongBatch(ValueError):
-    """The message is no stream of record batches that can be read."""
+    """The message is not a readable stream of record batches."""
 
 
 def arrow_table_of(message: bytes) -> pa.Table:
@@ -65,20 +65,20 @@ def _refuse_compressed(message: bytes) -> None:
 
 
 def _table_in(metadata: bytes, table: int, field: int) -> int:
-    """Return where the table stands that a field of another one points to (FlatBuffers; the client has verified it)."""
+    """Return the position of the table that a field points to (FlatBuffers; the client has verified it)."""
     at = table + _offset(metadata, table, field)
     return int(at + unpack_from("<I", metadata, at)[0])
 
 
 def _offset(metadata: bytes, table: int, field: int) -> int:
-    """Return how far behind the start of its table a field stands, 0 where it is absent."""
+    """Return the offset of a field from the start of its table, 0 where it is absent."""
     vtable = table - unpack_from("<i", metadata, table)[0]
     size = unpack_from("<H", metadata, vtable)[0]
     place = 4 + 2 * field
     return int(unpack_from("<H", metadata, vtable + place)[0]) if place < size else 0
 
 
-@lru_cache(64)  # A producer has one.
+@lru_cache(64)  # A producer uses one.
 def _check_schema(schema: pa.Schema) -> None:
     if len(set(schema.names)) < len(schema.names) or len(schema.names) > FIELDS_MAX:
         raise WrongBatch(f"{len(schema.names)} columns, of which some have one name, or more than {FIELDS_MAX}")
@@ -108,7 +108,7 @@ def _check_type(name: str, kind: pa.DataType) -> None:
 
 
 def _check_size(table: pa.Table, most: int) -> None:
-    """WrongBatch where names, and the texts of dictionaries, come to more than `most` bytes as often as they stand."""
+    """WrongBatch where names and dictionary texts, counted at each repetition, exceed `most` bytes."""
     total = 0
     columns = [*zip(table.schema, table.columns, strict=True)]
     while columns:

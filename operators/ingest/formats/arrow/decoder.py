@@ -1,6 +1,6 @@
-"""Arrow messages to items, row by row and exactly as their JSON would be decoded: a good row beside a bad one survives.
+"""Arrow messages to items, row by row, exactly as their JSON would be decoded: a good row beside a bad one survives.
 
-The monitor takes whole columns of events instead where it can (`event_columns.py`).
+Where it can, the monitor takes whole columns of events instead (`event_columns.py`).
 """
 
 from collections import Counter
@@ -56,7 +56,7 @@ class ArrowDecoder:
         return Decoded(items=items, origin=origin, rejects=rejects, unread=self.unread(messages))
 
     def unread(self, messages: Messages) -> tuple[str, ...]:
-        """Return the columns of the first message that nobody reads."""
+        """Return the columns of the first message that are not read."""
         try:
             texts = row_texts(messages.values[0]) if len(messages) and messages.values[0] else ()
             return tuple(unread_fields(texts[0], self._kind)) if len(texts) else ()
@@ -78,7 +78,7 @@ class ArrowDecoder:
 
 
 def _rest(position: int, rows: list[bytes], start: int) -> Reject:
-    """Return the reject of all rows from `start` on, that nobody looks at."""
+    """Return one reject for all rows from `start` on, which are not looked at."""
     detail = f"{len(rows) - start} items after {FAULTS_MAX} that were refused were not looked at"
     return Reject(
         position=position, item=start, reason="too_many_faults", detail=detail, value=b"\n".join(rows[start:])

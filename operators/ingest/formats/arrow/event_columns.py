@@ -1,7 +1,7 @@
-"""Tables of events to columns, without a Python object for an event: only where every value is surely valid.
+"""Tables of events to columns, without a Python object per event: only where every value is surely valid.
 
-What is odd in any way (a type, a length, a number, a kind, a name of rollguard's own) leaves the whole table to the
-decoder, which says what is wrong with which row.
+Anything odd (a type, a length, a number, a kind, one of rollguard's own names) leaves the whole table to the decoder,
+which says what is wrong with which row.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ Check = Callable[[pa.Array], bool]
 
 
 def event_columns_of(table: pa.Table) -> Columns | None:
-    """Return the columns of events by name, those of structs as `slices.region`; None where any may not be valid."""
+    """Return the columns of events by name, those of structs as `slices.region`; None where any may be invalid."""
     columns: dict[str, pa.Array] = {}
     for name, chunked in zip(table.column_names, table.columns, strict=True):
         whole = chunked.combine_chunks()
@@ -32,7 +32,7 @@ def event_columns_of(table: pa.Table) -> Columns | None:
         else:
             found = {name: column} if column.null_count < len(column) else {}
         if not found.keys().isdisjoint(columns) or not found.keys().isdisjoint(NESTED):
-            return None  # Of `slices.region` by itself and that in `slices` each row has the one that it has.
+            return None  # With both a column `slices.region` and one in `slices`, each row may use either.
         columns |= found
     if any(name not in columns or columns[name].null_count for name in NEEDED):
         return None
@@ -70,7 +70,7 @@ def _never(column: pa.Array) -> bool:
 
 
 def _is_text(column: pa.Array, least: int = 0) -> bool:
-    """Whether all are texts of a length that names have; those of a dictionary that nobody uses may be longer."""
+    """Whether all are texts no longer than names may be; unused ones of a dictionary may be longer."""
     if pa.types.is_dictionary(column.type):
         column = column.dictionary
         if column.null_count:
@@ -124,14 +124,14 @@ _CHECKS: Mapping[str, Check] = {
     "cost_usd": _is_number(0.0, COST_MAX),
     "mirrored": lambda column: bool(pa.types.is_boolean(column.type)),
     "flags": _is_flags,
-    "features": _never,  # As a map: its keys may be anything.
+    "features": _never,  # A map: its keys may be anything.
     "prediction": lambda column: not pa.types.is_nested(column.type),
     "kind": _never,
 }
 
 
 def is_set(column: pa.Array | None, count: int) -> NDArray[np.bool_]:
-    """Return which values are there, (n,)."""
+    """Return which values are present, (n,)."""
     if column is None:
         return np.zeros(count, bool)
     return np.asarray(column.is_valid().to_numpy(zero_copy_only=False), bool)

@@ -25,11 +25,11 @@ from operators.ingest.reserved import is_reserved
 from operators.wire.mirrored import is_mirrored, mirrored
 
 Coded = tuple[Ints, list[str]]  # The code of each row, and the texts that codes stand for.
-ROWS_MAX = 16_000  # Read at once, of messages with the same columns: more no longer fit the processor's caches.
+ROWS_MAX = 16_000  # Rows read at once, of messages with the same columns: more do not fit the processor's caches.
 
 
 class _Joined:
-    """What several messages came to, in order."""
+    """What several messages hold, in order."""
 
     def __init__(self, messages: Messages, decoder: ArrowDecoder, reader: EventReader) -> None:
         self._messages, self._decoder, self._reader = messages, decoder, reader
@@ -41,7 +41,7 @@ class _Joined:
         self.unusable: Counter[str] = Counter()
 
     def add(self, tables: Sequence[tuple[int, pa.Table]]) -> None:
-        """Take some messages with the same columns, each given with its number."""
+        """Take messages with the same columns, each with its number."""
         columns = event_columns_of(_as_one([table for _, table in tables])) if tables else None
         if columns is None and len(tables) > 1:
             for each in tables:
@@ -68,7 +68,7 @@ class _Joined:
 
 
 def read_tables(messages: Messages, decoder: ItemDecoder, reader: EventReader) -> ScannedReads | None:
-    """Return what some messages hold; None where the policy needs what only events by themselves have."""
+    """Return what some messages hold; None where the policy needs single events."""
     if reader.of_slis or not len(messages) or not isinstance(decoder, ArrowDecoder):
         return None
     joined = _Joined(messages, decoder, reader)
@@ -115,7 +115,7 @@ def _as_one(tables: Sequence[pa.Table]) -> pa.Table:
 
 
 def _named(columns: Columns) -> list[Coded]:
-    """Return the codes and names of models and versions; nothing where one has a name that is rollguard's own."""
+    """Return the codes and names of models and versions; empty where one has one of rollguard's own names."""
     coded = [text_codes(columns[name]) for name in ("model", "version")]
     return [] if any(is_reserved(text) for _, texts in coded for text in texts) else coded
 
@@ -168,7 +168,7 @@ def _numbered(part: int, codes: Ints, texts: Sequence[str], reader: EventReader)
 def _by_first(codes: Ints, texts: Sequence[str], number: Callable[[str], int]) -> Ints:
     """Return the numbers of texts, (n,): new ones are numbered in order of first appearance."""
     firsts, table = np.full(len(texts), -1), np.zeros(len(texts), np.int64)
-    firsts[codes[::-1]] = np.arange(len(codes))[::-1]  # What is written last stays.
+    firsts[codes[::-1]] = np.arange(len(codes))[::-1]  # The last write stays.
     used = np.flatnonzero(firsts >= 0)
     for code in used[np.argsort(firsts[used])].tolist():
         table[code] = number(texts[code])

@@ -1,4 +1,4 @@
-"""The rows of a table as the JSON of items: what people are shown of an item, and what is decoded where it is odd."""
+"""The rows of a table as the JSON of items: people are shown this, and odd rows are decoded from it."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ NESTED = ("features", "metrics", "slices")
 
 
 def nested(row: dict[str, Any]) -> dict[str, Any]:
-    """Return a row as an item: `slices.region` is one of `slices`, what is missing is not there, times are in UTC.
+    """Return a row as an item: `slices.region` goes into `slices`, missing values are left out, times are in UTC.
 
     >>> nested({"ts": 5, "slices.region": "eu", "score": None, "shop.name": "a"})
     {'ts': 5, 'slices': {'region': 'eu'}, 'shop.name': 'a'}
@@ -28,7 +28,7 @@ def nested(row: dict[str, Any]) -> dict[str, Any]:
             value = value.replace(tzinfo=UTC)  # noqa: PLW2901
         if dot and field in NESTED:
             inside = item.setdefault(field, {})
-            if isinstance(inside, dict):  # Else the field is unusable, as in JSON.
+            if isinstance(inside, dict):  # Otherwise the field is unusable, as in JSON.
                 inside[inner] = value
         elif column in NESTED and isinstance(value, dict):
             item.setdefault(column, {}).update({name: each for name, each in value.items() if not _is_missing(each)})
@@ -38,17 +38,17 @@ def nested(row: dict[str, Any]) -> dict[str, Any]:
 
 
 def _is_missing(value: Any) -> bool:
-    """Whether JSON has no such value: a `null` among `metrics` would be a fault, and in a column it is none."""
+    """Whether a value is left out of the JSON: a `null` among `metrics` would be a fault, but in a column it is not."""
     return value is None or (isinstance(value, float) and not math.isfinite(value))
 
 
 def row_text(row: dict[str, Any]) -> bytes:
-    """Return the JSON of a row; what is not a number, or infinite, is missing there."""
+    """Return the JSON of a row, without NaN and infinite numbers."""
     return msgspec.json.encode(nested(row), enc_hook=str)
 
 
 class RowTexts(Sequence[bytes]):
-    """The rows of a table as JSON, each made when it is asked for."""
+    """The rows of a table as JSON, each made when it is read."""
 
     def __init__(self, table: pa.Table) -> None:
         self._table = table
@@ -63,7 +63,7 @@ class RowTexts(Sequence[bytes]):
     def __getitem__(self, which: slice) -> Sequence[bytes]: ...
 
     def __getitem__(self, which: int | slice) -> bytes | Sequence[bytes]:
-        """Return a row, or those of a slice."""
+        """Return a row, or the rows of a slice."""
         if isinstance(which, slice):
             return [self[place] for place in range(*which.indices(len(self)))]
         return row_text(self._table.slice(which, 1).to_pylist(maps_as_pydicts="lossy")[0])

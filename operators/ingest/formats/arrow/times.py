@@ -1,7 +1,7 @@
-"""Times in Arrow tables: far more can be written there than Python, or an event, knows.
+"""Times in Arrow tables, which can hold far more than Python, or an event, can.
 
-A time of an item becomes Unix ms, so that one that is absurd costs its own row. Elsewhere a time beyond the years 1 to
-9999 is missing; within lists, maps and structs it makes the message wrong.
+The time of an item becomes Unix ms, so that an absurd one costs only its own row. Elsewhere a time outside of the years
+1 to 9999 counts as missing; within lists, maps and structs it makes the message wrong.
 """
 
 from datetime import UTC, datetime
@@ -12,19 +12,19 @@ from pyarrow import compute
 from operators.wire.events import TS_MS_MAX
 
 ITEM_TIMES = ("ts", "request_ts")
-_UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}  # In a second.
-_DAY_S = 86_400  # Any offset from UTC is less.
+_UNITS = {"s": 1, "ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000}  # Per second.
+_DAY_S = 86_400  # Every offset from UTC is less.
 _FIRST_S = int(datetime(1, 1, 1, tzinfo=UTC).timestamp()) + _DAY_S
 _LAST_S = int(datetime(9999, 12, 31, tzinfo=UTC).timestamp()) - _DAY_S
 _INT64_MAX = (1 << 63) - 1
 
 
 def check_zone(kind: pa.DataType) -> None:
-    """ValueError where a type has a time zone that nobody knows."""
+    """ValueError where a type has an unknown time zone."""
     if pa.types.is_timestamp(kind) and kind.tz is not None:
         try:
             pa.lib.string_to_tzinfo(kind.tz)
-        except Exception as error:  # What it raises is its zone library's own.
+        except Exception as error:  # It raises exceptions of its zone library.
             raise ValueError(f"the time zone {kind.tz!r} is not known") from error
 
 
@@ -41,9 +41,9 @@ def with_plain_times(table: pa.Table) -> pa.Table:
 
 
 def ms_of_column(column: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Return times as Unix ms; fractions of a millisecond are cut off, those beyond all sense stay out of range."""
+    """Return times as Unix ms; fractions of a millisecond are cut off, absurd ones stay out of range."""
     numbers, unit = column.cast(pa.int64()), column.type.unit
-    if unit == "s":  # Those that are no time of an item in seconds must not overflow into one.
+    if unit == "s":  # Seconds that cannot be an item's time must not overflow into one that can.
         sensible = compute.and_(compute.greater(numbers, 0), compute.less_equal(numbers, TS_MS_MAX // 1_000))
         numbers = compute.multiply(compute.if_else(sensible, numbers, -1), 1_000)
     elif unit != "ms":

@@ -1,8 +1,8 @@
-"""OTLP messages to typed items: inferences become events, evaluations feedback; what cannot be mapped is refused.
+"""OTLP messages to typed items: inferences become events, evaluations feedback; all that cannot be mapped is refused.
 
-A message is one batch, protobuf or JSON, as its first byte says. Items of a message are numbered by the spans,
-evaluations and log records in it, whether or not anything is read of them, so that a number means the same under any
-policy. Spans that are no inference, and log records that are no evaluation, hold no item.
+A message is one batch, protobuf or JSON by its first byte. Its spans, evaluations and log records are all numbered,
+whether or not they are read, so that an item's number is the same under any policy. Spans that are not inferences, and
+log records that are not evaluations, hold no item.
 """
 
 from collections import Counter
@@ -25,17 +25,17 @@ from operators.policy.policy import Policy
 from operators.texts import DETAIL_MAX, cut
 from operators.wire.events import Event, Feedback, Request
 
-KINDS_SHOWN = 20  # Kinds of spans that are passed over.
+KINDS_SHOWN = 20  # Kinds of spans that are reported as skipped.
 
 
 class Unmappable(Exception):
-    """An item that cannot be: why, as a reason and its detail."""
+    """A record that cannot become an item: a reason and its detail."""
 
 
 class OtlpDecoder:
-    """Decodes the items of some `streams`; with `logged` events have all that the request log keeps."""
+    """Decodes the items of some `streams`; with `logged`, events have all that the request log keeps."""
 
-    again = None  # What a span comes to depends on its batch.
+    again = None  # The item of a span depends on its batch.
 
     def __init__(self, streams: Sequence[Stream], policy: Policy, *, logged: bool = False) -> None:
         self._streams, self._logged = streams, logged
@@ -97,7 +97,7 @@ class OtlpDecoder:
             taken.item_of.append(number)
 
     def _pass_over(self, record: Record, taken: "_Taken") -> None:
-        """Note what is told of a span that is no inference: with a wrong mapping all of them would be none."""
+        """Note a span that is not an inference, to report it: with a wrong mapping none would be."""
         if (
             "events" in self._streams
             and not record.is_log
@@ -107,22 +107,22 @@ class OtlpDecoder:
             taken.passed_over.add(self._mapping.operation_of(record))
 
     def _linked(self, value: bytes) -> Iterable[Record]:
-        """Return what a message holds; for the request log, requests with the tools that they called. Undecodable."""
+        """Return the records of a message; for the request log, requests with the tools they called. Undecodable."""
         records = self._records(value)
         return with_tools(list(records), self._mapping) if self._logged else records
 
     def _records(self, value: bytes) -> Iterator[Record]:
-        """Return what a message holds. Undecodable."""
+        """Return the records of a message. Undecodable."""
         if len(value) > self._bytes_max:
             raise Undecodable("too_large", f"{len(value)} bytes, allowed are {self._bytes_max}")
         first = value[:1] if value[:1] > b" " else value.lstrip()[:1]
         if not first:
             return iter(())
-        # No message in protobuf begins so: it would be a group, and those have been gone for long.
+        # No protobuf message begins so: it would be a group, and these are long gone.
         return json_batch.json_records(value) if first in b"{[" else proto_batch.proto_records(value)
 
     def _stream_of(self, record: Record) -> Stream | None:
-        """Return of which stream a record is, None if it is of none that is read."""
+        """Return the stream of a record, None if it is not read."""
         if record.is_evaluation:
             return "feedback" if "feedback" in self._streams else None
         if record.is_log or "events" not in self._streams:
@@ -160,7 +160,7 @@ class OtlpDecoder:
         return reason, detail
 
     def _texts(self, value: bytes) -> Sequence[bytes]:
-        """Return by number the items of a message as native messages; b"" for what is none."""
+        """Return, by number, the items of a message as native messages; b"" for other records."""
         return _Texts([each if self._may_be_item(each) else None for each in self._linked(value)], self._text)
 
     def _may_be_item(self, record: Record) -> bool:
@@ -175,9 +175,9 @@ class OtlpDecoder:
 
 
 class _Texts(Sequence[bytes]):
-    """The texts of records, each made when it is asked for: together they may be far larger than their message.
+    """The texts of records, each made when it is read: together they may be far larger than their message.
 
-    None stands for a record without a text: of a span with nothing in it, two bytes, nothing is kept.
+    None stands for a record without a text, such as an empty span of two bytes, of which nothing is kept.
     """
 
     def __init__(self, records: Sequence[Record | None], text_of: Callable[[Record | None], bytes]) -> None:

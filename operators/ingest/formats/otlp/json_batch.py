@@ -1,7 +1,7 @@
-"""Batches as OTLP/JSON: what a collector writes to Kafka as `otlp_json`, and to files, a batch a line.
+"""Batches as OTLP/JSON: what a collector writes to Kafka as `otlp_json`, and to files, one batch per line.
 
-A batch is decoded into typed values at once. What is of a wrong type makes it be taken piece by piece, so that a span
-or an attribute that is wrong costs itself alone.
+A batch is decoded into typed values at once. If anything has a wrong type the batch is taken piece by piece, so that a
+wrong span or attribute costs only itself.
 """
 
 import math
@@ -28,8 +28,8 @@ from operators.ingest.usable import UNDECODABLE
 
 FAILED = (2, "STATUS_CODE_ERROR")
 NEITHER = "holds neither resourceSpans nor resourceLogs"
-ODD_MAX = 5 * FAULTS_MAX  # Parts of a message that are no objects, or have fields of a wrong type.
-DEPTH_MAX = 16  # Of a value of lists and objects: no field has one so deep.
+ODD_MAX = 5 * FAULTS_MAX  # Parts of a message that are not objects, or have fields of a wrong type.
+DEPTH_MAX = 16  # Levels of lists and objects in a value: no field needs so many.
 _WHOLE = re.compile(r"-?[0-9]{1,20}")
 
 Part = TypeVar("Part", bound=msgspec.Struct)
@@ -115,7 +115,7 @@ class _Batch(_Camel, gc=False):
 
 _decode = msgspec.json.Decoder(_Batch).decode
 _json = msgspec.json.Decoder().decode
-# In place of bytes that are no UTF-8: a code point that Unicode keeps out of texts, for use within a program.
+# Replaces bytes that are not UTF-8: a code point that Unicode reserves for use within programs.
 BROKEN = "\ufdd0"
 _NO_UTF8 = re.compile("[\udc80-\udcff]+")
 _PARTS: dict[str, Any] = {
@@ -134,7 +134,7 @@ _PARTS: dict[str, Any] = {
 
 
 def json_records(message: bytes) -> Iterator[Record]:
-    """Return what a message holds, in order; evaluations come after their span. Undecodable."""
+    """Return the records of a message, in order; evaluations come after their span. Undecodable."""
     try:
         batch = _decode(message)
     except UNDECODABLE:
@@ -145,7 +145,7 @@ def json_records(message: bytes) -> Iterator[Record]:
 
 
 def _careful(message: bytes) -> _Batch:
-    """Return what can be used of a batch. Undecodable: it is no JSON at all."""
+    """Return the usable parts of a batch. Undecodable if it is not JSON at all."""
     try:
         return _usable(_anything(message), _Batch, [0])
     except UNDECODABLE as error:
@@ -153,7 +153,7 @@ def _careful(message: bytes) -> _Batch:
 
 
 def _anything(message: bytes) -> object:
-    """Return what is written; in place of each text that is no UTF-8 stand bytes. One of UNDECODABLE."""
+    """Return a message's JSON values, with bytes for each text that is not UTF-8. One of UNDECODABLE."""
     text = whole_characters(message)
     try:
         return _json(text)
@@ -172,9 +172,9 @@ def _without_broken(value: object) -> object:
 
 
 def _usable(raw: object, kind: type[Part], odd: list[int]) -> Part:
-    """Return what can be used of a part; what is no JSON object becomes an empty part.
+    """Return the usable fields of a part; anything but a JSON object becomes an empty part.
 
-    `odd` counts parts with a fault; more than ODD_MAX raise Undecodable: some are two bytes long.
+    `odd` counts parts with a fault; more than ODD_MAX raise Undecodable, as a part may be just two bytes long.
     """
     try:
         return msgspec.convert(raw, kind)
@@ -198,7 +198,7 @@ def _usable(raw: object, kind: type[Part], odd: list[int]) -> Part:
         except msgspec.ValidationError:
             wrong = True
     if wrong and kind is _Value:
-        found = {"bytes_value": raw}  # No field has bytes: the attribute is told as unusable.
+        found = {"bytes_value": raw}  # No field takes bytes: the attribute is reported as unusable.
     return kind(**found)
 
 
@@ -279,7 +279,7 @@ def _id(text: str | None) -> str:
 
 
 def _time(raw: int | str | None) -> int:
-    """Return a time in ns; 0 where nobody can read it."""
+    """Return a time in ns; 0 where it is unreadable."""
     whole = _whole(raw) if raw is not None else None
     return whole if whole is not None and 0 <= whole < UINT64 else 0
 
@@ -291,7 +291,7 @@ def _whole(raw: int | str) -> int | None:
 
 
 def json_value(value: _Value | None, depth: int = 0) -> object:
-    """Return a value as a plain one: None where there is none, UNREADABLE for what is no value of a field."""
+    """Return a value as a plain one: None where it is absent, UNREADABLE where no field can hold it."""
     if value is None:
         return None
     if value.string_value is not None:
@@ -318,7 +318,7 @@ def _several(value: _Value, depth: int) -> object:
 
 
 def _inner(raw: object, depth: int) -> object:
-    """Return a value within another one. A message may hold half a million odd ones, so they are not looked into."""
+    """Return a value inside another one. A message may hold half a million odd ones, so these are not looked into."""
     if raw is None:
         return None
     try:

@@ -1,6 +1,6 @@
-"""What attributes say, by the policy's `[otel]`: the fields of an event, and of feedback, as a native message has them.
+"""Attributes to fields by the policy's `[otel]`: those of an event, and of feedback, as in a native message.
 
-What comes out is checked as a native message is, so that limits, and what a fault costs, are the same.
+The result is checked like a native message, so that limits, and the cost of a fault, are the same.
 """
 
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from operators.texts import cut
 from operators.wire.events import TEXT_MAX
 
 NS_OF_MS = 1_000_000
-MODELS = ("gen_ai.request.model", "gen_ai.response.model")  # One of them makes a span without operation an inference.
-OTHER_ERROR = "_OTHER"  # What the conventions have for a failure without a type.
+MODELS = ("gen_ai.request.model", "gen_ai.response.model")  # Either makes a span without an operation an inference.
+OTHER_ERROR = "_OTHER"  # The conventions' name for a failure without a type.
 PLAIN = (
     "model", "version", "error_type", "input_tokens", "output_tokens", "cost_usd", "prediction", "score", "attempt",
     "mirrored", "session_id", "user_id",
 )  # fmt: skip
-LOGGED = ("prompt_version", "endpoint", "team", "finish_reason", "retrieval")  # For the request log alone.
+LOGGED = ("prompt_version", "endpoint", "team", "finish_reason", "retrieval")  # Only for the request log.
 CONTENT = ("input", "output")
 SECONDS = (("latency_s", "latency_ms"), ("ttft_s", "ttft_ms"))
 CONTEXT = ("model", "version", "slices", "prediction", "score", "mirrored")  # Of feedback.
@@ -31,7 +31,7 @@ Plan = tuple[tuple[str, Attributes], ...]
 
 
 class OtelMapping:
-    """Reads records; with `logged` also what the monitor does not need."""
+    """Reads records; with `logged`, also what the monitor does not need."""
 
     def __init__(self, otel: Otel, dimensions: tuple[str, ...], *, logged: bool) -> None:
         self._otel = otel
@@ -52,19 +52,19 @@ class OtelMapping:
         return any(name in record.attributes for name in MODELS)
 
     def operation_of(self, record: Record) -> str:
-        """Return how a span that is passed over is told of."""
+        """Return the name by which a skipped span is reported."""
         operation = record.get(self._otel.operation)
         names = " or ".join(self._otel.operation)
         named = cut(operation, TEXT_MAX) if isinstance(operation, str) else "something else than text"
         return f"spans without {names}" if operation is None else f"spans whose {names} is {named}"
 
     def is_tool(self, record: Record) -> bool:
-        """Tell whether a span is a tool that was called, and not itself counted as an event."""
+        """Tell whether a span is a tool call that is not itself counted as an event."""
         operation = record.get(self._otel.operation)
         return operation in self._otel.tool_operations and operation not in self._otel.operations
 
     def tool(self, span: Record) -> Fields:
-        """Return what a span says of the tool that was called: its fields in the request log."""
+        """Return the fields of a tool call in the request log."""
         fields: Fields = {"ok": not span.failed and span.get(self._otel.error_type) is None}
         if (name := span.get(self._otel.tool_name)) is not None:
             fields["name"] = name
@@ -77,7 +77,7 @@ class OtelMapping:
         fields = _read(span, self._plain)
         if span.end_ns:
             fields["ts"] = span.end_ns // NS_OF_MS
-            if span.start_ns:  # Of a span that ends before it begins this is refused like any latency below zero.
+            if span.start_ns:  # If a span ends before it begins, this is refused like any latency below zero.
                 fields["latency_ms"] = (span.end_ns - span.start_ns) / NS_OF_MS
         for field, seconds in _read(span, self._seconds).items():
             fields[field] = _ms(seconds)
@@ -116,7 +116,7 @@ class OtelMapping:
         return record.get(names[at + 1 :]) if found is None else found
 
     def feedback(self, record: Record) -> Fields:
-        """Return the fields of feedback; its context is that of its span, or what a log record says itself."""
+        """Return the fields of feedback; its context is that of its span, or for a log record its own."""
         otel = self._otel
         fields = self._of(self.event(record)) if record.on is None else self._lent(record.on)
         value = record.get(otel.evaluation_value)
@@ -126,14 +126,14 @@ class OtelMapping:
             "ts": record.end_ns // NS_OF_MS or None,
             "kind": otel.kinds.get(name, "judge") if isinstance(name, str) else "judge",
             "name": name,
-            "value": value if record.on is None else shared(value),  # As the prediction that it may be held against.
+            "value": value if record.on is None else shared(value),  # Cut like the prediction that it is compared with.
             "source": record.get(otel.evaluation_source),
             "reason": record.get(otel.evaluation_reason),
         }
         return fields | {field: value for field, value in found.items() if value is not None}
 
     def _lent(self, span: Record) -> Fields:
-        """Return what a span says to the evaluations on it: read once, and cut."""
+        """Return the fields of a span for the evaluations on it: read once, and cut."""
         if span.context is None:
             event = self.event(span)
             span.context = {name: shared(value) for name, value in self._of(event).items()}
@@ -147,7 +147,7 @@ class OtelMapping:
         return {name: event[name] for name in CONTEXT if name in event}
 
     def sought(self, detail: str) -> str:
-        """Return where the field was looked for that `detail` says is missing."""
+        """Return the places where the field that `detail` calls missing was looked for."""
         field = detail.partition("field `")[2].partition("`")[0]
         if field == "ts":
             return "there is no time"
@@ -160,7 +160,7 @@ def _plan(named: Mapping[str, Attributes]) -> Plan:
 
 
 def _read(record: Record, plan: Plan) -> Fields:
-    """Return the fields of which one of the names is there: what `Record.get` does, for many at a third of its cost."""
+    """Return the fields that have one of their names: as `Record.get`, for many fields at a third of the cost."""
     attributes, around, value = record.attributes, record.around, record.value
     fields: Fields = {}
     for field, names in plan:

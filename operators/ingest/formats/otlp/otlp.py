@@ -1,6 +1,6 @@
 """`otlp`: batches of OpenTelemetry's spans and log records, as a collector writes them to Kafka and to files.
 
-What decodes them is imported when it is needed: the protobuf runtime costs every start of a program some time.
+The decoder is imported only when it is needed: the protobuf runtime slows the start of every program.
 """
 
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ def _decoder(streams: Sequence[Stream], policy: Policy, *, logged: bool = False)
 
 
 def carries(stream: Stream) -> tuple[Stream, ...]:
-    """Return what an input may hold: spans with evaluations on them in that of events, evaluations in that of feedback.
+    """Return the streams an input may hold: one of events has spans and their evaluations, one of feedback evaluations.
 
     So a collector may send traces to one topic and logs to another, or both to one.
     """

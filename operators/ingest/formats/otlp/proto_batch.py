@@ -16,14 +16,14 @@ _spans, _logs = CLASSES["TracesData"].FromString, CLASSES["LogsData"].FromString
 
 
 def proto_records(message: bytes) -> Iterator[Record]:
-    """Return what a message holds, in order; evaluations come after their span. Undecodable."""
+    """Return the records of a message, in order; evaluations come after their span. Undecodable."""
     try:
         batch = _spans(message)
     except DecodeError as error:
         batch, fault = None, error
     else:
         fault = None
-    # The two kinds of batches are told apart by what they hold only: no log record can be read as a span with ids.
+    # Only contents tell the two kinds of batches apart: no log record can be read as a span with ids.
     if batch is None or not _has_ids(batch):
         logs = _read_logs(message)
         if logs is not None:
@@ -36,7 +36,7 @@ def proto_records(message: bytes) -> Iterator[Record]:
 
 
 def _has_ids(batch: Any) -> bool:
-    """Tell by the first span whether these are spans."""
+    """Tell by the first one whether these are spans."""
     for group in batch.resource_spans:
         for scope in group.scope_spans:
             for span in scope.spans:
@@ -45,7 +45,7 @@ def _has_ids(batch: Any) -> bool:
 
 
 def _read_logs(message: bytes) -> Any:
-    """Return a batch of log records, None if it is none."""
+    """Return a batch of log records, None if it is not one."""
     try:
         batch = _logs(message)
     except DecodeError:
@@ -133,7 +133,7 @@ def _plain(attributes: Any) -> dict[str, object]:
 
 
 def proto_value(value: Any) -> object:
-    """Return a value as a plain one: None where there is none, UNREADABLE for what is no value of a field."""
+    """Return a value as a plain one: None where it is absent, UNREADABLE where no field can hold it."""
     kind = value.WhichOneof("value")
     if kind is None:
         return None
@@ -144,4 +144,4 @@ def proto_value(value: Any) -> object:
         return [proto_value(each) for each in found.values]
     if kind == "kvlist_value":
         return _plain(found.values)
-    return UNREADABLE if type(found) is bytes else found  # Bytes are also what stands for text that is no UTF-8.
+    return UNREADABLE if type(found) is bytes else found  # Bytes also stand for text that is not UTF-8.

@@ -1,4 +1,4 @@
-"""What a batch holds, whichever way it is encoded: spans, evaluations on them, and log records."""
+"""The records of a batch, however it is encoded: spans, evaluations on them, and log records."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -12,14 +12,14 @@ EVALUATION = "gen_ai.evaluation.result"
 FLAGS = ("feature_flag.evaluation", "feature_flag")
 FLAG_KEY = "feature_flag.key"
 FLAG_VARIANTS = ("feature_flag.result.variant", "feature_flag.variant")
-ID_MAX = 128  # Characters of an id: with a longer one a request has none that is allowed.
-_IDS = re.compile(r"(?!0{32})(?=.{32}(?!0{16}))[0-9a-f]{48}")  # Of a trace and a span, neither of them zero.
+ID_MAX = 128  # Characters of an id: longer ones are not allowed.
+_IDS = re.compile(r"(?!0{32})(?=.{32}(?!0{16}))[0-9a-f]{48}")  # A trace id and a span id, neither of them zero.
 UINT64 = 1 << 64
 INT64 = 1 << 63
 
 
 class Undecodable(Exception):
-    """A message that is no batch of spans or log records: its `reason`, of the list of all formats, and detail."""
+    """A message that is not a batch of spans or log records: `reason`, one of those of all formats, and detail."""
 
     def __init__(self, reason: str, detail: str) -> None:
         super().__init__(detail)
@@ -27,12 +27,12 @@ class Undecodable(Exception):
 
 
 def readable(attributes: Mapping[Any, Any]) -> Iterator[tuple[str, Any]]:
-    """Yield attributes by name; a name that is no UTF-8 comes as bytes, under which nothing can be looked up."""
+    """Yield attributes by name; a name that is not UTF-8 comes as bytes, so that no look-up finds it."""
     return ((name, attributes[name]) for name in attributes if type(name) is str)
 
 
 def flags_of(evaluations: Iterable[Mapping[Any, Any]], value: Callable[[Any], object]) -> dict[str, object]:
-    """Return the variants of feature flags, by `flag:KEY`, of the attributes of events that say they were evaluated."""
+    """Return the variants of feature flags, by `flag:KEY`, from the attributes of the events that evaluated them."""
     flags: dict[str, object] = {}
     for attributes in evaluations:
         found = [shared(value(attributes[name])) for name in (FLAG_KEY, *FLAG_VARIANTS) if name in attributes]
@@ -44,10 +44,10 @@ def flags_of(evaluations: Iterable[Mapping[Any, Any]], value: Callable[[Any], ob
 class Record(msgspec.Struct, gc=False):
     """A span, an evaluation on a span (`on`), or a log record.
 
-    `attributes` are its own, as they are encoded; `value` reads one. Those `around` it are read: of its `resource`,
-    with the variants of feature flags. Ids are hex, times are ns since 1970, 0 where nobody said. Of a span with
-    evaluations on it, `read` has the attributes that they have read of it, and `context` the fields they all have.
-    `tools` are those that an inference called, where they were looked for (`tools.py`).
+    `attributes` are its own, still encoded; `value` reads one. Those `around` it are read already: of its `resource`,
+    with the variants of feature flags. Ids are hex, times are ns since 1970, 0 where absent. For the evaluations on a
+    span, `read` has the span's attributes that they have read, and `context` the fields they all share. `tools` are
+    those that an inference called, where they were looked for (`tools.py`).
     """
 
     trace_id: str
@@ -68,7 +68,7 @@ class Record(msgspec.Struct, gc=False):
     tools: list[dict[str, object]] | None = None
 
     def get(self, names: tuple[str, ...]) -> object:
-        """Return the first of some attributes that is there, None without any: its own, then those around it."""
+        """Return the first of some attributes that is present, None if none is: its own, then those around it."""
         for name in names:
             if name in self.attributes:
                 value = self.value(self.attributes[name])
@@ -81,7 +81,7 @@ class Record(msgspec.Struct, gc=False):
         return None
 
     def lent(self, name: str) -> object:
-        """Return one of its own attributes for evaluations on it: read once, and cut."""
+        """Return one of a span's own attributes for the evaluations on it: read once, and cut."""
         if self.read is None:
             self.read = {}
         if name not in self.read:
@@ -89,9 +89,9 @@ class Record(msgspec.Struct, gc=False):
         return self.read[name]
 
     def whole(self, room: int) -> bytes:
-        """Return all of it as JSON, for people who look for what is wrong with it.
+        """Return the whole record as JSON, for people who look for its fault.
 
-        Without its resource, which others have as well, if it has more than `room` bytes with it.
+        The resource, which other records share, is left out if more than `room` bytes come of it.
         """
         own = {name: self.value(value) for name, value in readable(self.attributes)}
         found = {
@@ -107,12 +107,12 @@ class Record(msgspec.Struct, gc=False):
         return msgspec.json.encode(found | {"resource": msgspec.Raw(self.resource.as_json())})
 
     def where(self) -> str:
-        """Return how people find it."""
+        """Return the ids by which people find the record."""
         kind = "evaluation on span" if self.on is not None else "log record of span" if self.is_log else "span"
         return f"{kind} {self.span_id[:32] or '(without id)'} of trace {self.trace_id[:64] or '(without id)'}"
 
     def fault(self) -> str | None:
-        """Return what is wrong with the ids of a span; a log record and what is on a span need none of their own."""
+        """Return what is wrong with the ids of a span; log records and evaluations on a span need no ids."""
         if self.is_log or self.on is not None or _IDS.fullmatch(self.trace_id + self.span_id):
             return None
         for what, text, size in (("trace", self.trace_id, 32), ("span", self.span_id, 16)):

@@ -1,10 +1,10 @@
-"""What is read of OTLP's protobuf messages (opentelemetry-proto 1.x: trace.proto, logs.proto), made for fast reading.
+"""The parts of OTLP's protobuf messages that are read (opentelemetry-proto 1.x: trace.proto, logs.proto).
 
-It differs from the published schema in three ways that the bytes on the wire do not show. Attributes, a list of
-messages of a key and a value, are declared as a map: protobuf encodes a map as that very list, and so its C code finds
-them by their key. What is not read is not declared. And the syntax is proto2, in which text that is no UTF-8 comes out
-as bytes, so that it costs its own attribute and not a batch of thousands. A test holds each field against the published
-schema.
+For speed it differs from the published schema in three ways that do not show on the wire. Attributes, a list of
+messages with a key and a value, are declared as a map: protobuf encodes a map as that very list, so its C code finds
+them by key. Fields that are not read are not declared. And the syntax is proto2, in which text that is not UTF-8 comes
+out as bytes, so that it costs its own attribute and not a batch of thousands. A test compares each field with the
+published schema.
 """
 
 from typing import Any
@@ -21,10 +21,10 @@ STRING, BYTES, BOOL, INT64, UINT32, FIXED64, DOUBLE, ENUM = (
     _OF.TYPE_UINT32,
     _OF.TYPE_FIXED64,
     _OF.TYPE_DOUBLE,
-    _OF.TYPE_INT32,  # Of an enum any number is let through.
+    _OF.TYPE_INT32,  # Any number is let through as an enum.
 )
-# By message, its fields: name, number, type; a message's name for a message, in brackets for a list of them, in braces
-# for attributes.
+# By message, its fields: name, number, type. A type is a message's name, in brackets for a list of them, in braces for
+# attributes.
 Fields = tuple[tuple[str, int, Any], ...]
 MESSAGES: dict[str, Fields] = {
     "AnyValue": (
@@ -87,7 +87,7 @@ def _declare(file: Any, name: str, fields: Fields) -> None:
 
 
 def _entry(message: Any, name: str, field: str, target: str) -> str:
-    """Declare the entries of a map, whose name protobuf wants to be that of the field."""
+    """Declare the entries of a map; protobuf requires their name to follow that of the field."""
     entry = message.nested_type.add(name=f"{field.title()}Entry")
     entry.options.map_entry = True
     entry.field.add(name="key", number=1, type=STRING, label=_OF.LABEL_OPTIONAL)
