@@ -63,7 +63,7 @@ class Muted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alerts(msgspec.Struct, kw_only=True):
-    """The alerts that fire, by rule and version; `muted` are the silences in force.
+    """The alerts that fire, by rule and version; `muted` are the silences asked for.
 
     `rested` were resolved because their version had no traffic, and fire again once it has some.
     """

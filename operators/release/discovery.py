@@ -22,7 +22,7 @@ from operators.wire.control import VERSIONS_MAX, ControlEvent
 from operators.wire.mirrored import is_mirrored, original
 
 SOON_MS = HOUR_MS  # A comparison shorter than this may not have had the time to decide.
-AGAIN = (3, 10, 30, 100, 300, 1_000)  # People are told when a version is declared anew for so many times.
+AGAIN = (3, 10, 30, 100, 300, 1_000)  # People are told when a version has been declared anew this many times.
 
 
 def note_traffic(model: Model, traffic: PaneTraffic) -> None:

@@ -17,7 +17,7 @@ from operators.wire.control import Affected, Evidence
 
 DOUBTED = 0  # Stands for the pane in which they are believed again.
 NEWEST = 10  # The newest judgements of a version that decide, with all others in their panes, ...
-LEAST = 5  # ... if there are at least so many.
+LEAST = 5  # ... if there are at least this many.
 LATELY_MS = 600_000  # A version whose last judgement is older is no evidence about another.
 
 

@@ -27,11 +27,11 @@ class CanaryFinding(msgspec.Struct, frozen=True, kw_only=True):
     """The finding of a canary rule on a release at a pane.
 
     `word`: BAD where an SLI is BAD on all traffic, OK where all pass and no slice is BAD. `bad` are the BAD series,
-    worst first, `whole` those of them on all traffic, `far` slices that are surely far worse though not BAD.
-    `evidence` is that of an SLI on all traffic, where OK. `alone` says what is not compared, because only one version
-    serves it. `unserved` are slices of the baseline, the largest first, that prevent an OK because the candidate never
-    served them; `doubtful` are the SLIs on all traffic that do so for the reason in their evidence. `elsewhere` gives
-    the slices that the candidate has never served.
+    worst first, `whole` those of them on all traffic, `far` slices that are surely far worse though not BAD. `evidence`
+    is that of an SLI on all traffic, where OK. `alone` says what is not compared, because only one version serves it.
+    `unserved` are slices of the baseline, the largest first, that prevent an OK because the candidate never served
+    them; `doubtful` are the SLIs on all traffic that do so, each for the reason in its evidence. `elsewhere` gives the
+    slices that the candidate has never served.
     """
 
     rule: ReleaseRule
@@ -204,7 +204,7 @@ class Model(msgspec.Struct, kw_only=True):
         self.writer.pin, self.beside, self.unpinned = version, beside, None
 
     def unpin(self) -> None:
-        """Let traffic go to all versions that are not withdrawn; watch again those of these that had not left yet."""
+        """Let traffic go to all versions that are not withdrawn; watch again the withdrawn that had not left yet."""
         self.writer.pin, self.beside = None, False
         for release in self.releases.values():
             state = release.state

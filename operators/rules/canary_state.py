@@ -103,7 +103,7 @@ class CanaryState:
             self.blip_panes,
             None if rule.maturity_ms is None else rule.maturity_ms // policy.pane_ms,
         )
-        # SLIs by cohorts are counted so many panes after the requests were made (`window/maturing.py`).
+        # How many panes after the requests SLIs by cohorts are counted (`window/maturing.py`).
         self.waits = {at: waits(policy)[sli] for at, sli in enumerate(self.slis) if sli in waits(policy)}
         self.served = [at for at, sli in enumerate(policy.slis) if not sli.on_feedback]  # SLIs of the policy on events.
         self.dimensions = policy.dimensions

@@ -5,7 +5,8 @@ the smallest step. A series has enough when its window has `n_min` values (`per_
 
 - BAD: enough, and surely beyond the limit, at each end of the window for `for_ms`.
 - OK: enough and within it; after BAD also for `for_ms`, so that a value close to the limit does not flap.
-- INSUFFICIENT: too few values, where BAD stays BAD and time is not counted; or beyond the limit, but not surely.
+- INSUFFICIENT: too few values, where BAD stays BAD and time neither begins nor ends; or beyond the limit, but not
+  surely.
 
 Surely beyond: the bound of the window is beyond it, too (`operators/window/bounds.py`), at the rule's `confidence`.
 """

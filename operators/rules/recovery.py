@@ -1,6 +1,6 @@
 """How a rollback is known to have helped, by the kind of rule that asked for it: every kind must say.
 
-Where there are a bad ratio that is well and one that is harm, what serves now is tested against both
+Where one bad ratio is well and another is harm, what serves now is tested against both
 (`operators/stats/recovery_test.py`). Otherwise the rule itself must call it OK, for as long as its proof took; not
 being called BAD proves nothing.
 """

@@ -26,7 +26,7 @@ from operators.arrays import Floats, Ints, nth_of_each
 # summed in steps of an eighth of one: the sum of a smooth bell over a grid this fine is that over all but for 1e-60.
 SPLITS_MAX = 400
 PLACES = np.arange(-100, 101)
-SPLITS_AT_ONCE = 4_096  # Of many blocks together: the intermediate results of so many stay in the processor's cache.
+SPLITS_AT_ONCE = 4_096  # Of many blocks together: the intermediate results of this many stay in the processor's cache.
 STEPS_OF_DEVIATION = 8.0
 LOG_FACTORIALS = special.gammaln(np.arange(1 << 14) + 1.0)  # Reading one takes a tenth of the time of computing it.
 # Places and weights for the area between two curves; eight are far more exact than needed.
