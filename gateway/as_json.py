@@ -1,4 +1,4 @@
-"""An item as JSON, whatever its texts hold: who asks a service decides what stands in them."""
+"""An item as JSON, whatever its texts hold: a service's callers decide what stands in them."""
 
 from typing import Any
 
@@ -6,16 +6,16 @@ import msgspec
 
 
 def _plain(value: Any) -> Any:
-    as_list = getattr(value, "tolist", None)  # NumPy's, and those of libraries alike: a number of one has it too.
+    as_list = getattr(value, "tolist", None)  # NumPy's arrays and numbers, and those of similar libraries.
     return str(value) if as_list is None else as_list()
 
 
 _ENCODER = msgspec.json.Encoder(enc_hook=_plain, decimal_format="number")
-_OF_ODD_DECIMALS = msgspec.json.Encoder(enc_hook=_plain)  # Those that are no number would be no JSON: as texts.
+_OF_ODD_DECIMALS = msgspec.json.Encoder(enc_hook=_plain)  # NaN and infinity are not JSON: as texts.
 
 
 def as_json(item: dict[str, Any]) -> bytes:
-    r"""Return an item as JSON: NumPy's numbers and arrays, and decimals, as numbers; other values of no JSON as texts.
+    r"""Return an item as JSON: NumPy's numbers and arrays, and decimals, as numbers; other non-JSON values as texts.
 
     Half of a character, which Python reads from the JSON of a request and UTF-8 cannot hold, becomes U+FFFD.
 

@@ -16,20 +16,19 @@ class Source(Protocol):
 
     @property
     def at_end(self) -> bool:
-        """Whether all that is there was read."""
+        """Whether everything available has been read."""
 
     def read(self) -> Sequence[Message]:
-        """Return what came, often nothing, without waiting long."""
+        """Return new messages, often none, without waiting long."""
 
     def close(self) -> None: ...
 
 
 class Following:
-    """A thread that gives every message of a source to `take`; the source is opened there, and again after a failure.
+    """A thread that gives every message of a source to `take`; it opens the source, and again after a failure.
 
-    So `take` hears messages again, and is never called by two threads. `notify` is called with None each time when all
-    that is there was read after a start or a failure, and with the error when one begins. Both are called by the
-    thread.
+    So `take` gets messages again after a failure. `notify` is called with None when everything available has been read
+    after a start or a failure, and with the error when a failure begins. Only the thread calls the two.
     """
 
     def __init__(
@@ -48,7 +47,7 @@ class Following:
         self._thread.start()
 
     def stop(self) -> None:
-        """End it; returns when it has ended."""
+        """End the thread; return when it has ended."""
         self._stopped.set()
         self._thread.join()
 
@@ -57,7 +56,7 @@ class Following:
         while not self._stopped.is_set():
             try:
                 self._follow()
-            except Exception as error:  # What fails depends on the source; whatever it is, what was said holds.
+            except Exception as error:  # Any source may fail in its own way; what was read before still holds.
                 if self._well or not failed:
                     logging.getLogger("rollguard").warning("control events cannot be followed: %s", error)
                     self._notify(error)

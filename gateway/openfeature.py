@@ -23,19 +23,19 @@ from gateway.following import Following, Source
 from gateway.pins import PinTable
 from operators.wire.sealing import Verifier
 
-READY_S = 30.0  # How long the start waits until all that was said has been read.
+READY_S = 30.0  # How long the start waits until all earlier events have been read.
 
 
 class RollguardProvider(AbstractProvider):
-    """Answers flag `model` with a version; `models` are the weights by which each model's traffic is split ordinarily.
+    """Answers flag `model` with a version; `models` are the weights by which each model's traffic is normally split.
 
-    Variant and value are the version, the reason is SPLIT. Where no version may answer a key, as all are killed, the
-    value is the caller's default and the reason DISABLED: so a default is best no version but "". Metadata of a flag
-    has the `control_event` that its answer rests on, its `control_type` and `revision`, and the `share` of the traffic
-    that the version has; before anything was said of a model only the share.
+    Variant and value are the version, the reason is SPLIT. Where no version may answer a key, because all are killed,
+    the value is the caller's default and the reason DISABLED: so the best default is "", not a version. A flag's
+    metadata has the `control_event` that the answer rests on, its `control_type` and `revision`, and the version's
+    `share` of the traffic; before a model's first event only the share.
 
-    With `open_source` control events are followed in the background; without, `take` is to be given them. Nothing is
-    answered before all that was said has been read. If that fails later what was said goes on to hold.
+    With `open_source` control events are followed in the background; without it, pass them to `take`. The provider
+    answers only once all earlier events have been read. If following fails later, the events read so far still hold.
     """
 
     def __init__(
@@ -51,14 +51,14 @@ class RollguardProvider(AbstractProvider):
         self._open, self._ready_s = open_source, ready_s
         self._following: Following | None = None
         self._ready = Event()
-        self._starting = False  # Who starts says when it is ready.
+        self._starting = False  # While starting, `initialize` reports readiness.
         self._error = ""
 
     def get_metadata(self) -> Metadata:
         return Metadata(name="rollguard")
 
     def initialize(self, evaluation_context: EvaluationContext) -> None:
-        """Begin to follow, and wait for what was said before. ProviderNotReadyError if that takes too long."""
+        """Begin to follow, and wait until earlier events are read. ProviderNotReadyError if that takes too long."""
         if self._open is None:
             self._ready.set()
             return
@@ -77,7 +77,7 @@ class RollguardProvider(AbstractProvider):
         self._ready.clear()
 
     def take(self, event: bytes) -> None:
-        """Take a control event as the value of a message; the flag of a model that is to be routed anew has changed."""
+        """Take a control event, as the value of a message; if its model's routing changes, so does the flag."""
         model = self.pins.heed(event)
         if model is not None and model in self._models:
             state = self.pins.states[model]

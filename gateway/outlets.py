@@ -1,4 +1,4 @@
-"""Where a reporter writes: files, as `rollguard replay` reads them, or topics of Kafka."""
+"""Where a reporter writes: files that `rollguard replay` can read, or topics of Kafka."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ TOPICS: dict[Stream, str] = {"events": "inference.events", "feedback": "inferenc
 
 
 class Outlet(Protocol):
-    """Called by one thread. What it raises costs the items that it was given, and is counted."""
+    """Called by one thread. If it raises, the items that it was given are lost and counted."""
 
     def write(self, stream: Stream, items: Sequence[bytes]) -> None:
         """Take some items, each one JSON object."""
@@ -18,7 +18,7 @@ class Outlet(Protocol):
         """Return how many items were found to be lost since the last call."""
 
     def close(self, timeout_s: float) -> int:
-        """Write all that was taken, for at most so long; return how many items were lost."""
+        """Write all that was taken, for at most `timeout_s`; return how many items were lost."""
 
 
 class FileOutlet:
@@ -45,9 +45,9 @@ class FileOutlet:
 
 
 class KafkaOutlet:
-    """A message of several items each, an array: it needs extra `kafka`.
+    """Sends messages of several items each, as an array; needs extra `kafka`.
 
-    Idempotent: the brokers store what is sent again once. `settings` are librdkafka's, such as those of SASL.
+    Idempotent: the brokers store a message that is sent again only once. `settings` are librdkafka's, such as SASL's.
     """
 
     def __init__(

@@ -1,6 +1,6 @@
-"""The pins of all models, as a gateway keeps them from the control topic: which versions its traffic must go to.
+"""The pins of all models, which a gateway learns from the control topic: the versions that its traffic must go to.
 
-It reads no clock unless it is given one. One thread may take events, and dump them, while others ask.
+The table reads no clock unless it is given one. One thread may take events and dump the table while others ask it.
 """
 
 from collections import Counter
@@ -18,16 +18,16 @@ _decode = msgspec.json.Decoder(Change).decode
 
 
 class PinTable:
-    """Keeps per model what the event of the largest revision says; every event says the model's whole pin.
+    """Keeps for each model what the event with the largest revision says; every event has the model's whole pin.
 
     The revision is the fencing token: an event with the same or a smaller one changes nothing, so events may come
-    again, and what a worker says that was thought dead and speaks late is not obeyed. One entry per model is kept.
+    again, and late events of a worker that was thought dead are not obeyed. One entry per model is kept.
 
     A pin is lifted, and a version allowed again, only by an event that says so (`lifts`): a worker that has begun anew,
-    with an empty recovery folder, knows of no pin, and its alerts must not lift what stands.
+    with an empty recovery folder, knows of no pin, and its alerts must not lift an existing one.
 
-    `verifier` says which events to believe; give it the keys of the worker and a clock. `refusals` counts by reason
-    those that were not.
+    `verifier` says which events to believe; give it the keys of the worker and a clock. `refusals` counts, by reason,
+    those that were not believed.
     """
 
     def __init__(self, states: Mapping[str, RoutingState] | None = None, verifier: Verifier | None = None) -> None:
@@ -37,11 +37,11 @@ class PinTable:
 
     @property
     def refused(self) -> int:
-        """How many values were no control event, or none to believe."""
+        """How many values were not a control event, or not one to believe."""
         return self.refusals.total()
 
     def take(self, event: ControlEvent | bytes) -> bool:
-        """Take an event, as it is or as a message's value; return whether its model is to be routed anew.
+        """Take an event, as it is or as a message's value; return whether its model's routing changes.
 
         >>> table = PinTable()
         >>> event = b'{"id":"a","revision":7,"type":"rollback","ts":0,"model":"m","version":"v2","pin":"v1"}'
@@ -51,9 +51,9 @@ class PinTable:
         return self.heed(event) is not None
 
     def heed(self, event: ControlEvent | bytes) -> str | None:
-        """Take an event; return its model if that is to be routed anew, None if not.
+        """Take an event; return its model if the model's routing changes, else None.
 
-        A value that is no control event, or is not believed, is counted as refused: a gateway must survive it.
+        A value that is not a control event, or is not believed, is counted as refused: a gateway must survive it.
         """
         body = event if isinstance(event, bytes) else msgspec.json.encode(event)
         fault = self._verifier.fault_of(body)
@@ -72,7 +72,7 @@ class PinTable:
         return change.model if before.orders != now.orders else None
 
     def pin(self, model: str) -> str | None:
-        """Return the version that gets what others of a model must not have: all traffic if no weights say else."""
+        """Return the version that gets what the others must not have: all traffic unless weights say otherwise."""
         return self._of(model).pin
 
     def killed(self, model: str) -> tuple[str, ...]:
@@ -94,7 +94,7 @@ class PinTable:
     def shares(self, model: str, own: Mapping[str, float]) -> dict[str, float]:
         """Return what each version must get, where the gateway itself would split the traffic by the weights `own`.
 
-        Versions that get nothing are left out. Shares that add up to less than 1 leave the rest to nobody.
+        Versions that get nothing are left out. Where shares add up to less than 1, no version gets the rest.
         """
         state = self._of(model)
         return shares_of(own, state.weights, state.pin, state.excluded)
@@ -102,7 +102,7 @@ class PinTable:
     def route(self, model: str, key: str, own: Mapping[str, float]) -> str | None:
         """Return the version that answers a key, such as a user or a request; None if no version may.
 
-        Each version gets its share of the keys, and a key the same version each time, for as long as that can be.
+        Each version gets its share of the keys, and a key keeps its version for as long as possible.
 
         >>> PinTable().route("m", "user-1", {"v1": 0.9, "v2": 0.1})
         'v2'
@@ -128,5 +128,5 @@ class PinTable:
 
     @classmethod
     def load(cls, text: bytes, verifier: Verifier | None = None) -> "PinTable":
-        """Return the table that was dumped; msgspec.DecodeError if `text` is not one."""
+        """Return the table from its dump; msgspec.DecodeError if `text` is not one."""
         return cls(msgspec.json.decode(text, type=dict[str, RoutingState]), verifier)

@@ -1,4 +1,4 @@
-"""What a producer says of one request while it serves it: the event is made when the request ends."""
+"""A producer's report on one request while serving it: the event is made when the request ends."""
 
 import time
 import uuid
@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 
 ERROR_CHARS_MAX = 128
 CANCELLED = "client_cancelled"
-# What is raised where a caller goes away: asyncio's, and that of a generator that nobody reads on.
+# Raised where a caller goes away: asyncio's, and that of a generator that is no longer read.
 _CANCELS = ("CancelledError", "GeneratorExit")
 
 
@@ -16,7 +16,7 @@ Send = Callable[[dict[str, Any]], None]
 
 
 class Fields(TypedDict, total=False):
-    """What else an event may say (`operators/wire/events.py`); nothing of it is needed."""
+    """An event's other fields (`operators/wire/events.py`), all optional."""
 
     slices: Mapping[str, str]
     attempt: int
@@ -49,8 +49,8 @@ class Fields(TypedDict, total=False):
 class Report:
     """One request. Used by one thread or task at a time; `fields` may be read and written until it ends.
 
-    As a context manager it ends with the block: an exception there is the event's error type, by the name of its class,
-    and goes on. One that means that the caller has gone away is `client_cancelled`. To be ended otherwise: `end`.
+    As a context manager it ends with the block: an exception there is raised on, and its class name becomes the event's
+    error type; one that means that the caller has gone away becomes `client_cancelled`. Otherwise call `end`.
     """
 
     def __init__(
@@ -64,21 +64,21 @@ class Report:
         self._ended = False
 
     def first_token(self) -> None:
-        """Note that the first token, or chunk, of the answer is there; later calls change nothing."""
+        """Note that the first token, or chunk, of the answer has come; later calls change nothing."""
         self.fields.setdefault("ttft_ms", self._elapsed_ms())
 
     def tokens(self, *, input: int | None = None, output: int | None = None) -> None:  # noqa: A002  # The event's word.
-        """Note how many tokens there were, as far as is known."""
+        """Note the known numbers of tokens."""
         self.fields |= {
             name: count for name, count in (("input_tokens", input), ("output_tokens", output)) if count is not None
         }
 
     def error(self, kind: str | None) -> None:
-        """Say that the request failed, and how; None takes it back."""
+        """Note that the request failed, and how; None takes that back."""
         self.fields["error_type"] = None if kind is None else kind[:ERROR_CHARS_MAX]
 
     def end(self) -> None:
-        """Send the event; what is said of the request later is lost, and a second end changes nothing."""
+        """Send the event; later calls, also a second end, change nothing."""
         if self._ended:
             return
         self._ended = True

@@ -1,4 +1,4 @@
-"""Events and feedback from a producer to rollguard: never in the way of the request that they are about.
+"""Sends a producer's events and feedback to rollguard, and never delays the request that they are about.
 
     with Reporter(KafkaOutlet("kafka:9092")) as reporter:
         with reporter.request("checkout", "v2", user_id="u-7", slices={"region": "eu"}) as report:
@@ -7,8 +7,8 @@
         reporter.feedback(report.request_id, "thumbs", 1)
 
 A call only puts the item into a queue, which a thread empties; when the queue is full the item is dropped and counted.
-Nothing that goes wrong here is raised where requests are served. Cost: some 5 us an event on the caller's side. Servers
-that fork make one in each process (gunicorn: `post_fork`).
+No failure here is raised where requests are served. Cost: some 5 us an event on the caller's side. Servers that fork
+make a reporter in each process (gunicorn: `post_fork`).
 """
 
 import logging
@@ -26,19 +26,19 @@ from gateway.outlets import Outlet, Stream
 from gateway.report import Fields, Report
 
 QUEUE_MAX = 10_000  # Items: some seconds of a busy service, and some 10 MB.
-BATCH_MAX = 100  # Items of a message: more would gain little.
+BATCH_MAX = 100  # Items in a message: more would gain little.
 LINGER_S = 0.2  # How long an item waits for others of its message.
 CLOSE_S = 5.0
-COMPLAIN_S = 60.0  # Between two lines in the log.
+COMPLAIN_S = 60.0  # Between two warnings in the log.
 
 log = logging.getLogger("rollguard")
 
 
 class Reporter:
-    """Used by any number of threads. `counts` says how many items were `sent`, `dropped` and `lost`.
+    """Any number of threads may use it. `counts` says how many items were `sent`, `dropped` and `lost`.
 
-    Sent is what the outlet took; dropped what found the queue full, or cannot be JSON; lost what the outlet could not
-    take, or could not deliver in the end.
+    Sent: the outlet took them; dropped: the queue was full, or they cannot be JSON; lost: the outlet could not take
+    them, or not deliver them in the end.
     """
 
     def __init__(self, outlet: Outlet, *, queue_max: int = QUEUE_MAX, linger_s: float = LINGER_S) -> None:
@@ -55,8 +55,8 @@ class Reporter:
         self._thread.start()
 
     def fork(self) -> None:
-        """Know that this is the copy of a process that has forked: neither the thread nor a client is in it."""
-        self._forked, self._lock = True, threading.Lock()  # Somebody may have held the other one.
+        """Note that this is a forked process, which has neither the thread nor a client."""
+        self._forked, self._lock = True, threading.Lock()  # The old lock may have been held at the fork.
 
     @property
     def counts(self) -> dict[str, int]:
@@ -64,21 +64,21 @@ class Reporter:
             return {name: self._counts[name] for name in ("sent", "dropped", "lost")}
 
     def request(self, model: str, version: str, request_id: str | None = None, **fields: Unpack[Fields]) -> Report:
-        """Return what reports one request that begins now; without a `request_id` it has one of its own."""
+        """Return the report of a request that begins now; without a `request_id` it makes one."""
         report = Report(model, version, request_id, lambda item: self._put("events", item))
         report.fields.update(fields)
         return report
 
     def feedback(self, request_id: str, kind: str, value: float | str | None = None, **fields: Any) -> None:
-        """Report what was learned of a request; what else it says: `Feedback` in `operators/wire/events.py`.
+        """Report what was learned about a request; for further fields see `Feedback` in `operators/wire/events.py`.
 
-        Without `model` and `version` it belongs to the topic that `rollguard enrich` reads, as is the default.
+        Without `model` and `version` it belongs in the topic that `rollguard enrich` reads, which is the default.
         """
         item = {"request_id": request_id, "ts": time.time_ns() // 1_000_000, "kind": kind, "value": value}
         self._put("feedback", {**item, **fields})
 
     def close(self, timeout_s: float = CLOSE_S) -> None:
-        """Write what is in the queue, for at most so long; what is reported later is dropped."""
+        """Write what is in the queue, for at most `timeout_s`; later items are dropped."""
         if self._forked:
             return
         deadline = time.monotonic() + timeout_s
@@ -117,7 +117,7 @@ class Reporter:
                 self._write(stream, items)
 
     def _batch(self) -> dict[Stream, list[bytes]]:
-        """Wait for an item, and for a moment for others; return them as JSON."""
+        """Wait for an item, then a moment for others; return them as JSON."""
         found: dict[Stream, list[bytes]] = {"events": [], "feedback": []}
         until = time.monotonic() + self._linger_s
         while max(map(len, found.values())) < BATCH_MAX:
@@ -128,7 +128,7 @@ class Reporter:
                 break
             try:
                 found[stream].append(as_json(item))
-            except Exception as error:  # Whatever a caller put there: its request must not suffer for it.
+            except Exception as error:  # A caller may have passed anything, and its request must not suffer for it.
                 self._note("dropped", 1, f"no JSON: {error}")
         return found
 
@@ -138,7 +138,7 @@ class Reporter:
                 self._outlet.write(stream, items)
                 self._note("sent", len(items))
             self._note("lost", self._outlet.poll(), "not delivered")
-        except Exception as error:  # Whatever an outlet raises: the items are lost, and the next are tried.
+        except Exception as error:  # An outlet may raise anything: these items are lost, and the next are tried.
             self._note("lost", len(items), str(error) or type(error).__name__)
 
     def _note(self, what: str, count: int, why: str = "") -> None:

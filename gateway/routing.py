@@ -1,4 +1,4 @@
-"""From weights to versions: which share each version of a model gets, and which version answers a key.
+"""Turns weights into versions: which share each version of a model gets, and which version answers a key.
 
 A key always gets the same version, in every process. When shares change, only as many keys move as must: none leaves a
 version whose share did not fall, and where one falls to a part of what it was, the keys that stay are always the same.
@@ -10,18 +10,18 @@ from hashlib import blake2b
 
 from operators.wire.weights import is_whole
 
-Drawing = dict[str | None, float]  # By version; None is nobody.
-TINY = 1e-9  # Of the traffic: shares are rounded to it.
+Drawing = dict[str | None, float]  # By version; None: no version.
+TINY = 1e-9  # Share of the traffic to which shares are rounded.
 
 
 def shares_of(
     own: Mapping[str, float], weights: Mapping[str, float], pin: str | None = None, excluded: Collection[str] = ()
 ) -> dict[str, float]:
-    """Return what each version gets of the traffic, where the gateway itself would split it by `own`.
+    """Return each version's share of the traffic, where the gateway itself would split it by `own`.
 
-    Versions that get nothing are left out. The shares add up to 1, or to less where nobody may have the rest. What an
-    excluded version, or one with a cap, may not have goes to the pinned one; if none is pinned, to those without a cap
-    by what they have.
+    Versions that get nothing are left out. The shares add up to 1, or to less where no version may have the rest. What
+    an excluded version, or one with a cap, may not have goes to the pinned one; if none is pinned, to those without a
+    cap, in proportion to their shares.
 
     >>> shares_of({"v1": 0.8, "v2": 0.1, "v3": 0.1}, {"v3": 0.0}, "v1")
     {'v1': 0.9, 'v2': 0.1}
@@ -29,7 +29,7 @@ def shares_of(
     ({'v1': 0.95, 'v2': 0.05}, {'v2': 0.05})
     """
     if pin is not None and not weights:
-        return {pin: 1.0}  # Said by a worker that knew no weights: a pin was all the traffic.
+        return {pin: 1.0}  # From a worker that knew no weights, where a pin was all the traffic.
     whole = is_whole(weights)
     caps = {**({} if whole else weights), **dict.fromkeys(excluded, 0.0)}
     wanted = normal(weights if whole else own)
@@ -42,10 +42,10 @@ def shares_of(
 
 
 def version_of(key: str, salt: str, own: Mapping[str, float], shares: Mapping[str, float]) -> str | None:
-    """Return the version that answers a key, None for the part of the keys that no version may answer.
+    """Return the version that answers a key, None for keys that no version may answer.
 
-    A key has a version by `own`; of a version that gets less than that, some keys are given to those that get more.
-    `salt`, such as the model's name, tells the drawing from others over the same keys.
+    A key has a version by `own`; where that version gets less than its `own` share, some of its keys move to versions
+    that get more. `salt`, such as the model's name, makes the drawing independent of others over the same keys.
     """
     usual: Drawing = dict(normal(own).items()) or {None: 1.0}
     wanted: Drawing = dict(shares.items())
@@ -61,7 +61,7 @@ def version_of(key: str, salt: str, own: Mapping[str, float], shares: Mapping[st
 
 
 def normal(weights: Mapping[str, float]) -> dict[str, float]:
-    """Return the shares that weights stand for; those that are nothing are left out.
+    """Return weights as shares, without those that are zero.
 
     >>> normal({"v1": 3, "v2": 1, "v3": 0}), normal({})
     ({'v1': 0.75, 'v2': 0.25}, {})
@@ -73,8 +73,8 @@ def normal(weights: Mapping[str, float]) -> dict[str, float]:
 def _drawn(weights: Drawing, *key: str) -> str | None:
     """Draw one of several by their weights, by weighted rendezvous hashing.
 
-    The version with the least -ln(u) / weight, u a hash of key and version: an exponential race, so its chance is its
-    weight over the sum, and another weight of one version moves keys only to it, or only from it.
+    The version with the least -ln(u) / weight wins, u a hash of key and version: an exponential race, so its chance is
+    its weight over the sum, and a change of one version's weight moves keys only to it, or only from it.
 
     Source: C. Schindelhauer, G. Schomaker, "Weighted distributed hash tables", SPAA 2005, 218-227, logarithmic method.
     """
@@ -82,7 +82,7 @@ def _drawn(weights: Drawing, *key: str) -> str | None:
 
 
 def _point(*parts: str | None) -> float:
-    """Return a number in (0, 1) that follows from texts: 53 bits of BLAKE2b."""
+    """Return a number in (0, 1) that depends on the texts alone: 53 bits of BLAKE2b."""
     text = b"".join(b"%d:%b" % (len(each), each) for each in map(_bytes, parts))
     return (int.from_bytes(blake2b(text, digest_size=8).digest()) // 2048 + 0.5) / 2**53
 

@@ -1,4 +1,4 @@
-"""What holds for a model at a gateway, and how a control event changes it."""
+"""The routing of a model at a gateway, and how a control event changes it."""
 
 from collections.abc import Mapping
 from typing import Annotated
@@ -13,11 +13,11 @@ Weights = Mapping[str, Annotated[float, Meta(ge=0, le=1)]]
 
 
 class RoutingState(msgspec.Struct, frozen=True, kw_only=True):
-    """What holds for a model since control event `event`, of time `ts` [Unix ms].
+    """The routing of a model since control event `event`, of time `ts` [Unix ms].
 
-    `weights` are the shares that versions must get (`operators/wire/weights.py`); those not named by caps are free.
-    `pin` is the version that gets what others must not have: all traffic where there are no weights. Versions `killed`
-    or `barred` must get none, and those `throttled` less than they would; all are empty in ordinary times.
+    `weights` are the shares that versions must get (`operators/wire/weights.py`); versions that caps do not name have
+    no limit. `pin` is the version that gets what others must not have: all traffic where there are no weights. Versions
+    `killed` or `barred` must get none, those `throttled` less than normal; all are empty in ordinary times.
     """
 
     revision: int
@@ -32,7 +32,7 @@ class RoutingState(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def excluded(self) -> tuple[str, ...]:
-        """The versions that must get no traffic, whatever else is said."""
+        """The versions that must get no traffic, whatever the weights or the pin."""
         return (*self.killed, *self.barred)
 
     @property
@@ -42,7 +42,7 @@ class RoutingState(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Change(msgspec.Struct, frozen=True, kw_only=True):
-    """The part of a control event that a standing depends on: a type that is not known yet has it as well."""
+    """The part of a control event that routing depends on; events of unknown types have it too."""
 
     id: str
     revision: int
@@ -58,12 +58,12 @@ class Change(msgspec.Struct, frozen=True, kw_only=True):
     weights: Weights = {}
 
 
-# Before anything was said of a model.
+# Before a model's first event.
 NOTHING = RoutingState(revision=-1, event="", type="", ts=0)
 
 
 def after(before: RoutingState, change: Change) -> RoutingState:
-    """Return what holds after an event."""
+    """Return the routing after an event."""
     return RoutingState(
         revision=change.revision,
         event=change.id,
@@ -78,7 +78,7 @@ def after(before: RoutingState, change: Change) -> RoutingState:
 
 
 def _lifts(change: Change, pin: str | None) -> bool:
-    """Tell whether a pin ends that an event does not name: also if the event withdraws that very version."""
+    """Tell whether an event ends a pin that it does not name: also by withdrawing the pinned version."""
     return _frees(change) or pin in change.barred or (change.lifts is None and change.type == "kill")
 
 
@@ -86,12 +86,12 @@ def _frees(change: Change) -> bool:
     """Tell whether the version that an event is about may serve again."""
     if change.lifts is not None:
         return change.lifts
-    # An older worker said so by type, and of commands by an alert whose rule is the command's name.
+    # An older worker says so by the type, and for commands by an alert whose rule is the command's name.
     return change.type == "promote" or (change.rule in ("override", "release") and change.state == "firing")
 
 
 def _barred(versions: tuple[str, ...], change: Change) -> tuple[str, ...]:
-    """Return the versions that are barred after an event: those before it, too, which a new worker does not know."""
+    """Return the versions barred after an event, including earlier ones, which a new worker does not know."""
     freed = {change.pin, change.version} if _frees(change) else {change.pin}
     kept = [version for version in versions if version not in freed and version not in change.barred]
     return (*kept, *(version for version in change.barred if version != change.pin))[-VERSIONS_MAX:]
@@ -102,17 +102,17 @@ def _changed(versions: tuple[str, ...], change: Change, kind: str) -> tuple[str,
     others = tuple(version for version in versions if version != change.version)
     if change.type == kind and change.state == "firing":
         return (*others, change.version)[-VERSIONS_MAX:]
-    # A version that was rolled back gets no traffic to be throttled.
+    # A version that was rolled back has no traffic to throttle.
     if _frees(change) or change.type == kind or (change.type == "rollback" and kind == "throttle"):
         versions = others
-    # What traffic must go to cannot be forbidden it.
+    # The version that traffic must go to cannot be without it.
     return tuple(version for version in versions if version != change.pin)
 
 
 def _weights(weights: Weights, change: Change) -> Weights:
     """Return the weights after an event: its own where it pins, lifts or names all shares.
 
-    Any other leaves what it does not know of, as a worker does that has begun anew.
+    Any other event leaves weights that it does not know of, as it may come from a worker that has begun anew.
     """
     if change.pin is not None or _frees(change) or is_whole(change.weights):
         return change.weights
