@@ -82,7 +82,7 @@ def _of_files(streams: Streams, span: Span, where: settings.Settings, data: Path
 
 
 def _of_store(streams: Streams, span: Span, url: str, folder: Path, policies: tuple[Policy, Policy]) -> Asked:
-    """Return what the store has of some days, written to files; with notes of what the policies ask of it in vain."""
+    """Return the store's data of some days, written to files, with notes on what the policies need and it lacks."""
     if streams["feedback"] or streams["commands"]:
         raise typer.BadParameter("go with files: the store has its own", param_hint="--feedback and --commands")
     start, end = span

@@ -1,4 +1,4 @@
-"""How a worker beside the monitor runs once: its store and topics are opened and checked, then its dataflow runs."""
+"""One run of a worker beside the monitor: opens and checks its store and topics, then runs its dataflow."""
 
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
@@ -21,9 +21,9 @@ from operators.policy.policy import Policy
 
 
 class Side(msgspec.Struct, frozen=True, kw_only=True):
-    """What a worker reads and writes to; `step` is that of its source, and `log_of` reads the log's id in its state.
+    """What a worker reads and writes; `step` is its source's step, and `log_of` reads the log's id from that state.
 
-    `stores`: it needs ClickHouse.
+    `stores`: the worker needs ClickHouse.
     """
 
     read: Sequence[str]
@@ -33,7 +33,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     stores: bool = True
 
 
-# Makes the dataflow of topics; told to call the second once the engine begins.
+# Makes the dataflow of topics; it must call its second argument once the engine begins.
 Flow = Callable[[Topics, Callable[[], None]], Dataflow]
 
 

@@ -1,4 +1,4 @@
-"""`rollguard check`: what a valid policy will keep, in words that show a mistake."""
+"""`rollguard check`: describes what a valid policy will keep, in words that reveal a mistake."""
 
 from rich.console import Console
 
@@ -15,7 +15,7 @@ from operators.policy.windows import Window
 
 
 def print_policy(policy: Policy, console: Console) -> None:
-    """Print the panes, slices, windows, measures, SLIs, rules and monitors of a policy, or of each of several files."""
+    """Print the panes, slices, windows, measures, SLIs, rules and monitors of a policy, or of each of its files."""
     console.print(f"policy {policy.hash} is valid", highlight=False)
     for each in policy.each:
         if each.team:
@@ -77,7 +77,7 @@ def _print_monitors(policy: Policy, console: Console) -> None:
 
 
 def _waiting(policy: Policy) -> list[str]:
-    """Say which monitors do nothing until they are given a profile."""
+    """Say which monitors do nothing until they have a profile."""
     names = ", ".join(policy.waiting)
     return [f"Waiting for a profile in drift.profile, and doing nothing: monitors {names}."] if names else []
 
@@ -111,7 +111,7 @@ def _good(sli: Sli) -> str:
 
 
 def _evaluated(policy: Policy, evaluator: AnswerEvaluator) -> str:
-    """Say what an evaluator judges, of how many requests, and under which name."""
+    """Say what an evaluator judges, for which share of requests, and under which name."""
     share = policy.evaluate.share if evaluator.share is None else evaluator.share
     after = "" if evaluator.after is None else f" that pass {evaluator.after}"
     of = f"{share:.4g} of the requests{after}"

@@ -57,7 +57,7 @@ def check_command(
 
 
 def _describe(rules: Policy, streams: Streams, keys: bool, as_json: bool) -> None:
-    """Print what a policy keeps, or every key of it. BadParameter where what is given is for --backtest."""
+    """Print what a policy keeps, or all its keys. BadParameter for options that belong to --backtest."""
     has_files, files = any(streams.values()), streams["events"]
     if keys and not has_files:
         print_keys(rules, as_json)

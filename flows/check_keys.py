@@ -12,9 +12,9 @@ BY_DEFAULT = "  # by default"
 
 
 def print_keys(policy: Policy, as_json: bool) -> None:
-    """Print a line for each key, named as faults of a policy name it, by file; or all tables as JSON.
+    """Print a line for each key, named as in errors of a policy, by file; or all tables as JSON.
 
-    Of several files JSON has the tables of each by its name.
+    For several files the JSON has the tables of each by its name.
     """
     files = in_force(policy)
     if as_json:

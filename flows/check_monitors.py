@@ -10,13 +10,13 @@ from operators.policy.monitors import Monitor, axis_of
 from operators.policy.policy import Policy
 from operators.policy.rules import Grain, ListeningRule
 
-SERIES = (1, 50)  # Versions and slices of a model, for which false alarms are said.
-A_DAY = 7.0  # False alarms a week that nobody looks at for long.
-NAMES_MAX = 4  # Of fields; the rest are only counted.
+SERIES = (1, 50)  # The numbers of a model's series (versions and slices) for which false alarms are printed.
+A_DAY = 7.0  # False alarms a week that people soon ignore.
+NAMES_MAX = 4  # Fields that are named; the rest are only counted.
 
 
 def monitors_table(policy: Policy) -> Table:
-    """Return a row for each monitor, and one for all: what it watches, when it alarms, how often wrongly."""
+    """Return a row for each monitor, and one for all: what it watches, when it alarms, and how often falsely."""
     costs = [f"a week, {series} series" for series in SERIES]
     table = named_table("monitor", "watches", "drift when", *costs)
     for monitor in policy.monitors:
@@ -28,12 +28,12 @@ def monitors_table(policy: Policy) -> Table:
 
 
 def noisy_monitors(policy: Policy) -> list[str]:
-    """Return the monitors that alarm in vain more than once a day, where there are many series."""
+    """Return the monitors with more than one false alarm a day, where there are many series."""
     return [monitor.name for monitor in policy.monitors if false_alarms_of(monitor, policy.pane_ms, SERIES[-1]) > A_DAY]
 
 
 def unheard(policy: Policy) -> list[str]:
-    """Return what monitors find and no rule listens to: it is stored, and nobody is told."""
+    """Return the monitors that no rule listens to: their findings are stored, and nobody is told."""
     lines = []
     for monitor in policy.monitors:
         heard = {

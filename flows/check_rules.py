@@ -1,4 +1,4 @@
-"""The rules of a policy in words, each with the smallest harm that it can see."""
+"""The rules of a policy in words, each with the smallest harm that it can detect."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -14,7 +14,7 @@ from operators.window.series_index import slice_text
 
 
 def rules_table(policy: Policy) -> Table:
-    """Return a row for each rule: when it is BAD, what it can see, what it leads to."""
+    """Return a row for each rule: when it is BAD, what it can detect, what it leads to."""
     table = named_table("rule", "judges", "BAD when", "can see", "then")
     for rule in policy.rules:
         bad, seen = plain(when(rule)), "\n".join(detects(rule))
@@ -23,7 +23,7 @@ def rules_table(policy: Policy) -> Table:
 
 
 def named_table(name: str, *others: str) -> Table:
-    """Return an empty table whose first column are names: they are never cut, whatever the terminal's width."""
+    """Return an empty table whose first column holds names, which are never cut, whatever the terminal's width."""
     table = PlainTable(box=None, padding=(0, 2, 1, 0), header_style="bold")
     table.add_column(name, no_wrap=True)
     for other in others:
@@ -32,10 +32,10 @@ def named_table(name: str, *others: str) -> Table:
 
 
 class PlainTable(Table):
-    """A table of what a policy says: names in it may hold anything, such as what moves the cursor of a terminal."""
+    """A table of a policy's contents, whose names may hold anything, such as terminal escape sequences."""
 
     def add_row(self, *cells: Any, style: Any = None, end_section: bool = False) -> None:
-        """Add cells, each of some lines."""
+        """Add a row of cells, each of one line or more."""
         harmless = ("\n".join(map(plain, each.split("\n"))) if isinstance(each, str) else each for each in cells)
         super().add_row(*harmless, style=style, end_section=end_section)
 
@@ -46,7 +46,7 @@ def when(rule: Rule) -> str:
 
 
 def detects(rule: Rule) -> Iterator[str]:
-    """Yield what is the smallest harm that a rule can see, line by line."""
+    """Yield, line by line, the smallest harm that a rule can detect."""
     return rule_kind_of(rule).detects(rule)
 
 
@@ -54,7 +54,7 @@ def _watched(rule: Rule, policy: Policy) -> str:
     whose = "all versions" if rule.scope == "model" else "each version"
     limited = [tuple(policy.dimensions.index(name) for name, _ in each) for each in rule.named]
     slices = [_slice(grain, policy) for grain in rule.grains if grain not in limited]
-    slices += [plain(slice_text(each)) for each in rule.named]  # A break of the line in one begins no other.
+    slices += [plain(slice_text(each)) for each in rule.named]  # A line break in a name begins no new slice.
     return "\n".join([whose, *slices, *rule_kind_of(rule).looks_at(rule, policy)])
 
 
@@ -63,7 +63,7 @@ def _slice(grain: Grain, policy: Policy) -> str:
 
 
 def _then(rule: Rule, policy: Policy) -> str:
-    # What has no severity of its own says one with each verdict.
+    # A rule without a severity of its own has one with each verdict.
     severity = f" ({rule.severity})" if "severity" in table_of(type(rule)).__struct_fields__ else ""
     lines = [f"{rule.action}{severity}"]
     actions = {rule.action}
@@ -79,7 +79,7 @@ def _then(rule: Rule, policy: Policy) -> str:
 
 
 def _goes(rule: Rule, policy: Policy) -> Iterator[str]:
-    """Say where the traffic of a version goes that a rule rolls back."""
+    """Say where the traffic of a version goes when a rule rolls it back."""
     yield "to its baseline" if isinstance(rule, ReleaseRule) else "to its baseline, or what surely does better"
     models = {} if rule.fallback != "hold" else policy.releases.fallback
     for word, of in [*((named, f" ({pattern})") for pattern, named in models.items()), (rule.fallback, "")]:

@@ -1,4 +1,4 @@
-"""What every command of `rollguard` shares: failures become one line and an exit code, signals an orderly end."""
+"""Shared by all commands of `rollguard`: failures become one line and an exit code, signals an orderly end."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -56,7 +56,7 @@ FAILURES = (
     NoMemory,
     Altered,
 )
-# A file that was named and is none.
+# A path that was given is not a file.
 NOT_THERE = (FileNotFoundError, IsADirectoryError, NotADirectoryError)
 WRONG_USE = (
     PolicyError,
@@ -75,7 +75,7 @@ WRONG_USE = (
 
 
 def guarded(command: Callable[P, None]) -> Callable[P, None]:
-    """Turn what is expected to go wrong into one line and its exit code."""
+    """Turn expected failures into one line and an exit code."""
 
     @wraps(command)
     def run(*args: P.args, **kwargs: P.kwargs) -> None:
@@ -93,7 +93,7 @@ def guarded(command: Callable[P, None]) -> Callable[P, None]:
 
 @contextmanager
 def interruptible(stop: Stop) -> Iterator[None]:
-    """End the engine in order on Ctrl-C and SIGTERM; a second Ctrl-C ends it at once."""
+    """Stop the engine in an orderly way on Ctrl-C and SIGTERM; a second Ctrl-C stops it at once."""
 
     def ask(number: int, frame: object) -> None:
         stop.request()
@@ -108,7 +108,7 @@ def interruptible(stop: Stop) -> Iterator[None]:
 
 
 def fail(text: str, code: int) -> NoReturn:
-    """Say what is wrong on one line of standard error, and exit."""
+    """Print what is wrong on one line of standard error, and exit."""
     typer.echo(f"rollguard: {plain(' '.join(text.split()))}", err=True)
     raise typer.Exit(code)
 

@@ -1,4 +1,4 @@
-"""The secrets that commands are signed with: that of the environment, and those of the keys that a policy names."""
+"""The secrets that commands are signed with: the environment's, and those of the keys that a policy names."""
 
 import msgspec
 
@@ -24,7 +24,7 @@ def credentials(where: Settings, policy: Policy) -> Credentials:
 
 
 def secret_of(where: Settings, policy: Policy, name: str) -> str:
-    """Return the secret of a key of commands. PolicyError, which shows no secret, if there is none to use."""
+    """Return the secret of a command key. PolicyError, which shows no secret, if there is no usable one."""
     index, key = next(((at, each) for at, each in enumerate(policy.commands.key) if each.id == name), (0, None))
     if key is None:
         known = ", ".join(each.id for each in policy.commands.key) or "(there are none)"

@@ -63,7 +63,7 @@ def follow_command(
     """Print control events as they come; run a program, call a webhook, tell people, once for each."""
     where = settings.load()
     if until_end and file is not None:
-        file.stat()  # One that never comes has no end.
+        file.stat()  # A file that never appears has no end.
     actions = [] if program is None else [hooks.program(program, timeout)]
     actions += [] if webhook is None else [webhooks.webhook(webhook, where.webhook_key, timeout)]
     services = _services(where, alertmanager, slack, severity if pagerduty else None, template, timeout)
@@ -89,7 +89,7 @@ def pins_command(
 ) -> None:
     """Print which version each model's traffic must go to now."""
     if file is not None:
-        file.stat()  # Without a file nothing is known, which is not that nothing is pinned.
+        file.stat()  # A missing file means that nothing is known, not that nothing is pinned.
     where = settings.load()
     with _follower(where, file, "beginning", {}) as follower:
         table = pins(follower, _verifier(where, file))
@@ -224,7 +224,7 @@ def _follower(
 
 
 def _verifier(where: settings.Settings, file: Path | None) -> Verifier:
-    """Return what tells which events to believe. A file may hold another time than ours: that of a replay."""
+    """Return the verifier of events. A file's times need not be near our clock: it may be that of a replay."""
     return Verifier(where.control_keys, None if file is not None else lambda: int(time.time() * 1000))
 
 

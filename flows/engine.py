@@ -1,8 +1,8 @@
-"""The engine as a worker runs it: what it raises is what went wrong, in words, whatever died on the way.
+"""Runs the engine for a worker: whatever fails on the way, it raises the cause, in words.
 
-Bytewax wraps what a step raises. Where its own code fails it panics: in Python an exception that is none of
-`Exception`, on standard error a native backtrace where the environment asks for one. When a process of a cluster is
-gone all others panic, and their threads may end the interpreter by SIGABRT while it shuts down.
+Bytewax wraps what a step raises. Where its own code fails it panics: in Python that is an exception outside
+`Exception`, on standard error a native backtrace where the environment asks for one. When one process of a cluster is
+gone, all others panic, and their threads may end the interpreter by SIGABRT while it shuts down.
 """
 
 import atexit
@@ -25,17 +25,17 @@ SQLITE = re.compile(r'SqliteFailure\(.*?Some\("(?P<why>[^"]*)"\)')
 
 
 class EngineFailed(Exception):
-    """The engine itself ended; nothing that was not saved counts."""
+    """The engine itself failed; only what was saved counts."""
 
 
 def run(flow: Dataflow, process: int, addresses: Sequence[str], epoch: timedelta, recovery: RecoveryConfig) -> None:
     """Run to the end, as a process of a cluster if there are addresses. Raises what a step raised, or EngineFailed.
 
-    OSError names an own address that is in use.
+    OSError names this process's address if it is in use.
     """
     if addresses:
         _require_free(addresses[process])
-    os.putenv("RUST_BACKTRACE", "0")  # The line that says what is wrong would stand below hundreds of others.
+    os.putenv("RUST_BACKTRACE", "0")  # A backtrace would bury the line that says what is wrong.
     try:
         cli_main(  # type: ignore[no-untyped-call]  # A native function.
             flow,
@@ -54,7 +54,7 @@ def run(flow: Dataflow, process: int, addresses: Sequence[str], epoch: timedelta
 
 
 def _require_free(address: str) -> None:
-    """The engine would only panic."""
+    """Raise OSError if an address is in use, where the engine would only panic."""
     host, _, port = address.rpartition(":")
     try:
         socket.create_server((host, int(port))).close()
@@ -64,14 +64,14 @@ def _require_free(address: str) -> None:
 
 
 def _cause(error: BaseException) -> BaseException:
-    """What is behind the engine's error: it wraps whatever a step raises."""
+    """Return the cause of the engine's error, which wraps whatever a step raises."""
     while isinstance(error, BytewaxRuntimeError) and error.__cause__ is not None:
         error = error.__cause__
     return error
 
 
 def _of_the_engine(error: BaseException) -> bool:
-    """Whether no step raised this: a panic, as such, or as a RuntimeError that names the engine's source."""
+    """Whether the engine raised this, not a step: a panic, as such or as a RuntimeError that names its source."""
     panic = type(error).__module__ == "pyo3_runtime"
     return (
         panic or isinstance(error, BytewaxRuntimeError) or (type(error) is RuntimeError and str(error)[:5] == "(src/")
@@ -87,7 +87,7 @@ def _words(text: str) -> str:
 
 
 def _end_at_once() -> None:
-    """End before the interpreter shuts down: the engine's threads live on, and would abort the process."""
+    """Exit before the interpreter shuts down: the engine's threads live on, and would abort the process."""
     logging.shutdown()
     sys.stdout.flush()
     sys.stderr.flush()

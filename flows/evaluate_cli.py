@@ -79,7 +79,7 @@ def evaluate_command(
 def evaluate_files(
     files: list[Path], out: Path | None, feedback: list[Path], policy: Path | None, where: settings.Settings
 ) -> None:
-    """Judge files into a folder, and say what it came to."""
+    """Judge files into a folder, and print the result."""
     if out is None:
         raise typer.BadParameter("is needed with files: where the feedback goes", param_hint="--out")
     from flows.evaluate import reported  # noqa: PLC0415  # It brings the clients of judges.
@@ -98,7 +98,7 @@ def evaluate_files(
 def evaluate_reported(
     out: Path | None, policy: Path | None, where: settings.Settings, days: int, most: int, data: Path | None
 ) -> None:
-    """Judge what users complained of in so many days and nobody has judged: into a folder, else into the topics."""
+    """Judge the unjudged requests that users complained about in `days`: into a folder, else into the topics."""
     from flows.evaluate import reported, sending  # noqa: PLC0415  # They bring the clients of judges and Kafka.
 
     named = policy or where.policy

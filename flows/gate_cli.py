@@ -99,7 +99,7 @@ def _check_compared(
 
 
 def _serving(where: settings.Settings, data: Path | None, model: str, version: str) -> str | None:
-    """Return the version that answers the users of a model now, if that is known and another one."""
+    """Return the version that now answers the users of a model, if it is known and not `version`."""
     with store.opened(settings.store(where, data)) as tables:
         rows = tables.ask(store.text_of("released"), model=model, besides=version)
     return str(rows[0]["version"]) if rows else None
@@ -126,7 +126,7 @@ def _finish(
     out: Path | None,
     allow_known: bool,
 ) -> None:
-    """Print the result, and write it where that is wanted."""
+    """Print the result, and write it to `out` if given."""
     tries = ran.tries[version]
     if out is not None:
         out.write_bytes(junit(_title(set_, version), cases, tries, ran.found, allow_known, ran.preferences))

@@ -1,4 +1,4 @@
-"""What a supervisor asks a worker: /metrics for Prometheus, /livez and /readyz with 200 or 503."""
+"""A worker's answers to probes: /metrics for Prometheus, /livez and /readyz with 200 or 503."""
 
 import threading
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from operators.metrics import Metrics
 
 
 def serve(address: str, metrics: Metrics, pulse: Pulse) -> ProbeServer:
-    """Answer at `host:port` from a thread of its own, which waits nearly always. OSError names an address in use."""
+    """Answer at `host:port` from a thread of its own, nearly always idle. OSError names an address in use."""
     host, _, port = address.rpartition(":")
     answers: dict[str, Callable[[], tuple[int, bytes]]] = {
         "/metrics": lambda: (200, metrics.text()),

@@ -1,8 +1,8 @@
 """An HTTP server for probes that nobody can keep busy: few connections, short requests, and a deadline for each.
 
-Every connection serves one request, in a thread of its own. One more than `CONNECTIONS_MAX` cuts the oldest off: a
-probe asks at once and is answered in milliseconds, so what is oldest is slow, and probes get through a flood of slow
-sockets.
+Every connection serves one request, in a thread of its own. A connection beyond `CONNECTIONS_MAX` cuts the oldest off:
+a probe asks at once and is answered in milliseconds, so the oldest is a slow one, and probes get through a flood of
+slow sockets.
 """
 
 import io
@@ -15,8 +15,8 @@ from typing import Any
 
 CONNECTIONS_MAX = 32
 REQUEST_BYTES_MAX = 8_192  # Request line and headers.
-REQUEST_S_MAX = 5.0  # Until the request is there, whole.
-ANSWER_S_MAX = 10.0  # Until the answer is taken, whole.
+REQUEST_S_MAX = 5.0  # Until the whole request has come.
+ANSWER_S_MAX = 10.0  # Until the whole answer is taken.
 
 Answer = Callable[[str], tuple[int, bytes]]  # Path to status and text.
 
@@ -35,7 +35,7 @@ class ProbeServer(ThreadingHTTPServer):
 
     @property
     def connections(self) -> int:
-        """How many are being served."""
+        """How many connections are being served."""
         return len(self._open)
 
     def process_request(self, request: Any, client_address: Any) -> None:
@@ -52,7 +52,7 @@ class ProbeServer(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Silent: a client that goes away, or is cut off, is no error of ours."""
+        """Do nothing: a client that goes away, or is cut off, is no error of ours."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -73,7 +73,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
     def log_message(self, *_: object) -> None:
-        """Silent: probes come every few seconds."""
+        """Do nothing: probes come every few seconds."""
 
 
 def _read_head(connection: socket.socket) -> bytes:
@@ -91,8 +91,8 @@ def _read_head(connection: socket.socket) -> bytes:
 
 
 def _cut(connection: socket.socket) -> None:
-    """End what a thread waits for; it closes the socket itself."""
+    """End the wait of the connection's thread, which then closes the socket itself."""
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:
-        return  # It has gone by itself.
+        return  # The connection has ended by itself.

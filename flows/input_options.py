@@ -1,4 +1,4 @@
-"""What several commands are told in the same way: the policy, the store, files and formats of what comes in."""
+"""Options that several commands share: the policy, the store, files and formats of the input."""
 
 from pathlib import Path
 from typing import Annotated
@@ -26,16 +26,16 @@ FeedbackFormatOption = Annotated[
     str | None, typer.Option("--feedback-format", help="What those of feedback are; default: the setting's.")
 ]
 
-Streams = dict[Stream, list[Path]]  # Files by what they carry.
+Streams = dict[Stream, list[Path]]  # Files by stream.
 
 
 def streams_of(files: list[Path] | None, feedback: list[Path] | None, commands: list[Path] | None) -> Streams:
-    """Return the files of a bounded run by what they carry."""
+    """Return the files of a bounded run by stream."""
     return {"events": files or [], "feedback": feedback or [], "commands": commands or []}
 
 
 def with_formats(**named: str | None) -> settings.Settings:
-    """Return the settings, with the formats that the command line names in place of theirs."""
+    """Return the settings, with the command line's formats in place of their own."""
     given = {name: form for name, form in named.items() if form is not None}
     for name, form in given.items():
         if (fault := settings.format_fault(form)) is not None:

@@ -1,4 +1,4 @@
-"""The topics that a worker reads: what each of them carries, in which format."""
+"""The topics that a worker reads: each one's stream and format."""
 
 import re
 from collections.abc import Iterator
@@ -9,8 +9,8 @@ import msgspec
 from operators.ingest.formats.format import Stream
 from operators.ingest.formats.registry import FORMATS
 
-MORE: tuple[Stream, ...] = ("events", "feedback")  # Commands come from one topic, whose order is theirs.
-NAMES = r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}"  # Of topics, as Kafka has them.
+MORE: tuple[Stream, ...] = ("events", "feedback")  # Commands come from one topic, which gives their order.
+NAMES = r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}"  # Kafka's rule for names of topics.
 
 
 class InputTopic(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,4 +1,4 @@
-"""How a worker opens a partition of a topic: where it was, or where the command line says to begin."""
+"""How a worker opens a partition of a topic: at its last position, or where the command line says to begin."""
 
 from collections.abc import Callable, Mapping
 
@@ -15,7 +15,7 @@ from operators.sources.input import Input
 def opener(
     config: KafkaConfig, place: Partition, start: Start, header: str | None = None
 ) -> Callable[[int | None], Reader]:
-    """Return what opens a partition at a position, at `start` for None; `header` is that which its messages carry."""
+    """Return a function that opens a partition at a position, None: at `start`; `header` names its messages' header."""
     topic, number = place
 
     def open_at(position: int | None) -> Reader:
@@ -25,9 +25,9 @@ def opener(
 
 
 def left_out_inputs(logs: Mapping[str, str], pseudonyms: Pseudonyms = Pseudonyms()) -> list[Input]:  # noqa: B008
-    """Return partitions of topics that were read before, with the ids of their logs, as inputs that have ended.
+    """Return the partitions in `logs` (log ids by name), of topics no longer read, as inputs that have ended.
 
-    The engine wants all that something is saved of, and what is saved says where to go on once a topic is read again.
+    The engine needs every partition with saved state, and that state says where to continue if the topic returns.
     """
     return [
         Input(name=name, stream="events", open=LeftOutReader, pseudonyms=pseudonyms, log_id=log_id)

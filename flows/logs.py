@@ -1,4 +1,4 @@
-"""Structured logs on standard error: one line per happening, as text or as JSON, with fields beside the words.
+"""Structured logs on standard error: one line per event, as text or as JSON, with fields beside the words.
 
 `logging.getLogger("rollguard").info("replayed", extra={"fields": {"events": 3}})`
 """
@@ -34,10 +34,10 @@ class _Json(logging.Formatter):
 
 
 def configure(form: Literal["text", "json"], level: str) -> None:
-    """Send the logs of rollguard to standard error, in one form, from a level on."""
+    """Send rollguard's logs to standard error, in one form, from a level on."""
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(_Json() if form == "json" else _Text())
-    # What its driver would say beside the error that it raises.
+    # The driver would log the error that it also raises.
     logging.getLogger("clickhouse_connect").addHandler(logging.NullHandler())
     logger = logging.getLogger(LOGGER)
     logger.handlers = [handler]

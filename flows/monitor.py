@@ -46,8 +46,8 @@ def build(
 
     `control` gets the control events.
 
-    With `recover` its steps save their state for a recovery store; what is saved of closed panes is kept in `spill`, or
-    in memory. `coming` are models that another policy file had.
+    With `recover` its steps save their state for a recovery store; saved closed panes are kept in `spill`, or in
+    memory. `coming` are models that come from another policy file.
     """
     metrics = metrics or Metrics(CollectorRegistry())
     begin_at_zero(metrics)

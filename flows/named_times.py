@@ -1,4 +1,4 @@
-"""Times that command lines name."""
+"""Times given on command lines."""
 
 from datetime import datetime
 
@@ -6,7 +6,7 @@ from operators.wire.events import ms_of
 
 
 def time_ms(text: str) -> int:
-    """Return a time with its offset as Unix ms. ValueError, with what it must be.
+    """Return a time with its offset as Unix ms. ValueError, which says what it must be.
 
     >>> time_ms("2026-11-21T12:00:00+01:00")
     1795258800000

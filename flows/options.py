@@ -1,4 +1,4 @@
-"""How one process of a worker runs: what its command line says."""
+"""The options of one process of a worker, from its command line."""
 
 from pathlib import Path
 from typing import Literal
@@ -9,7 +9,7 @@ Start = Literal["beginning", "end"]
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """`addresses` are those of all processes, none for a single one; `page` is where the first serves the live page."""
+    """`addresses` are those of all processes, none for a single one; `page` is the live page's, in the first one."""
 
     recovery: Path
     start: Start = "beginning"

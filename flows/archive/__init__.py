@@ -1,1 +1,1 @@
-"""`rollguard archive`: every event a row of ClickHouse, beside the monitor and apart from it."""
+"""`rollguard archive`: stores every event as a row of ClickHouse, independently of the monitor."""

@@ -1,11 +1,11 @@
-"""What the archive takes in, moved into the metrics."""
+"""Counts what the archive takes in, in its metrics."""
 
 from operators.archive.log import Taken
 from operators.metrics import Metrics
 
 
 def count_taken(metrics: Metrics, name: str, taken: Taken) -> None:
-    """Move the metrics by what some messages of the input `name` came to."""
+    """Add what some messages of the input `name` held to the metrics."""
     metrics.add("items", taken.items, "events")
     metrics.add("tombstones", taken.tombstones, name)
     metrics.add("source_rejects", taken.rejects.total(), name)

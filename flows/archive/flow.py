@@ -8,11 +8,11 @@ from bytewax.outputs import Sink
 from operators.sources.archive import Item
 
 NAME = "rollguard_archive"
-INPUT = f"{NAME}.input"  # The step whose state says where reading goes on.
+INPUT = f"{NAME}.input"  # The step whose state says where reading continues.
 
 
 def build(source: Source[Item], rows: Sink[Item]) -> Dataflow:
-    """Return the dataflow from one to the other: all work is done in the source, partition by partition."""
+    """Return the dataflow from source to rows: all work is done in the source, partition by partition."""
     flow = Dataflow(NAME)
     op.output("clickhouse", op.input("input", flow, source), rows)
     return flow

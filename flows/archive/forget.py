@@ -1,4 +1,4 @@
-"""`rollguard forget`: everything that ClickHouse holds of one user is deleted."""
+"""`rollguard forget`: deletes everything that ClickHouse holds of one user."""
 
 from flows.settings import Settings, pseudonyms
 from flows.sql import QueryError, require_store
@@ -8,8 +8,8 @@ from operators.connectors.clickhouse.deletion import delete_user, holds_hashed
 def forget(where: Settings, url: str, user: str) -> dict[str, int]:
     """Delete the rows of a user, by the id and by its hash; return how many by table.
 
-    QueryError without a store; for no id, which is that of all who have none; and where the ids of the store are hashes
-    but there is no key, as nothing would be found.
+    QueryError without a store; for an empty id, which all users without an id share; and where the store's ids are
+    hashes but there is no key, as nothing would be found.
     """
     if not user:
         raise QueryError("the user's id is empty, as it is of all requests that name nobody")

@@ -1,4 +1,4 @@
-"""What must be decided before anything is archived: what stands for users' ids, and that events can be read in full."""
+"""Checks before anything is archived: there are pseudonyms for users' ids, and events can be read in full."""
 
 import msgspec
 
@@ -10,7 +10,7 @@ from operators.pseudonyms import Pseudonyms
 
 
 def checked_pseudonyms(where: Settings, policy: Policy) -> Pseudonyms:
-    """Return them. PolicyError if ids are to be hashed and there is no key: a hash without one is soon guessed.
+    """Return the pseudonyms. PolicyError if ids are to be hashed without a key: such a hash is soon guessed.
 
     msgspec.ValidationError: a setting does not fit.
     """

@@ -15,7 +15,7 @@ from operators.sources.input import Input, InputWatch
 
 
 def flow_of(inputs: Sequence[Input], policy: Policy, stop: Stop, metrics: Metrics, sink: Sink[Item]) -> Dataflow:
-    """Return the dataflow from those of the inputs that carry events. What is refused the monitor has counted."""
+    """Return the dataflow from those inputs that carry events. The monitor has already counted refused items."""
 
     def taken(name: str, taken: Taken) -> None:
         for kind, count in taken.redacted.items():

@@ -1,6 +1,6 @@
 """The long-running archive: Kafka's events in, rows of ClickHouse out, with the same promises as the monitor's worker.
 
-Offsets are saved when an epoch ends, after its rows were stored. What is stored again after a crash replaces itself.
+Offsets are saved when an epoch ends, after its rows were stored. Rows stored again after a crash replace themselves.
 """
 
 import logging
@@ -34,7 +34,7 @@ log = logging.getLogger(LOGGER)
 
 
 def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics) -> None:
-    """Run until `stop` is requested. PolicyError where ids are to be hashed without a key; else what stopped it."""
+    """Run until `stop` is requested. Raises what stopped it; PolicyError where ids are to be hashed without a key."""
     archive = _Archive(where, policy, options, stop, metrics)
     process.run(where, options, stop, metrics, archive.run_once)
 
@@ -93,7 +93,7 @@ class _Archive:
 
 
 class _Watcher(Watcher):
-    """Turns what happens to the archive into metrics and log lines."""
+    """Turns the archive's events into metrics and log lines."""
 
     def taken(self, name: str, taken: Taken) -> None:
         self.pulse.beat("message")

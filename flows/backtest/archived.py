@@ -1,4 +1,4 @@
-"""What the store has of some days as files for a replay: requests by source, feedback, commands that were obeyed."""
+"""Writes the store's data of some days as files for a replay: requests by source, feedback, obeyed commands."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -18,7 +18,7 @@ Files = Mapping[Stream, list[Path]]
 
 
 def files_of(url: str, start: datetime, end: datetime, folder: Path) -> Files:
-    """Write files of what happened from `start` until before `end`. QueryError where nothing did; ClickHouseError."""
+    """Write files of the time from `start` until before `end`. QueryError where it has no events; ClickHouseError."""
     require_store(url)
     span = {"from": _time(start), "to": _time(end)}
     _, rows = ask(url, _text("sources"), span)
@@ -40,7 +40,7 @@ def files_of(url: str, start: datetime, end: datetime, folder: Path) -> Files:
 
 
 def unread_of(policy: Policy) -> list[str]:
-    """Return what a policy asks for that the request log does not have, in words."""
+    """Return, in words, what a policy needs that the request log does not have."""
     fields = {
         each.name
         for file in policy.each

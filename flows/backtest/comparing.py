@@ -13,7 +13,7 @@ OUTCOMES = ("rollback", "kill", "throttle", "hold", "promote")  # The gravest fi
 
 
 class Outcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What was first done of a kind about a version: `at` [Unix ms], by which rule; `detect_s` after the onset."""
+    """The first event of a type about a version: `at` [Unix ms], by which rule; `detect_s` after the onset."""
 
     type: str
     at: int
@@ -22,9 +22,9 @@ class Outcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class PolicyOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What one policy said: control events by type, counted once an incident, pages, and the median time to detect.
+    """What one policy said: control events by type, once for each incident, pages, and the median time to detect.
 
-    `rules` has the counts by rule. `outcomes` are by model and version the events that matter to its traffic, in order,
+    `rules` has the counts by rule. `outcomes` has by model and version the events that affect its traffic, in order,
     each type once.
     """
 
@@ -38,7 +38,7 @@ class PolicyOutcome(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Comparison(msgspec.Struct, frozen=True, kw_only=True):
-    """What the policy in force and another one said in a time [Unix ms]; `notes` are what to know of the comparison."""
+    """What the policy in force and another one said in a time [Unix ms]; `notes` qualify the comparison."""
 
     start: int
     end: int
@@ -50,7 +50,7 @@ class Comparison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def summed(policy: str, events: Sequence[ControlEvent], start: int, end: int) -> PolicyOutcome:
-    """Sum up what was said from `start` until before `end` [Unix ms]."""
+    """Sum up the events from `start` until before `end` [Unix ms]."""
     first = [event for event in _first_of_incidents(events) if start <= event.ts < end]
     counts = Counter(event.type for event in first)
     by_rule: dict[str, Counter[str]] = {}
@@ -76,7 +76,7 @@ def summed(policy: str, events: Sequence[ControlEvent], start: int, end: int) ->
 
 
 def withdrawals(outcomes: Mapping[str, Mapping[str, Sequence[Outcome]]]) -> Iterator[tuple[tuple[str, str], Outcome]]:
-    """Yield each version that was taken out, with how."""
+    """Yield each version that was taken out, with the outcome."""
     for model, versions in outcomes.items():
         for version, some in versions.items():
             for each in some:
@@ -87,7 +87,7 @@ def withdrawals(outcomes: Mapping[str, Mapping[str, Sequence[Outcome]]]) -> Iter
 def _first_of_incidents(events: Sequence[ControlEvent]) -> list[ControlEvent]:
     """Return, in order, the first event of each type of each incident.
 
-    One may be an `update`: a version that is rolled back after an alert on it is told of in the incident of that alert.
+    It may be an `update`: the rollback of a version after an alert on it belongs to the incident of that alert.
     """
     first: dict[tuple[str, str], ControlEvent] = {}
     for event in events:
@@ -101,7 +101,7 @@ def _incident(event: ControlEvent) -> str:
 
 
 def _wakes(event: ControlEvent) -> bool:
-    """Whether people are woken by it: one incident pages once, what is silenced never."""
+    """Whether an event wakes people: an incident pages once, a silenced event never."""
     return event.severity == "page" and event.state == "firing" and not (event.update or event.silenced)
 
 

@@ -1,7 +1,7 @@
 """The alarms that the monitors and rules of a policy raise in files of a time in which all was well.
 
-Of monitors beside what `rollguard check` promises. Where one raises surely more, the files are read once more with
-milder and milder limits of it, and the first that would have kept to the promise is suggested.
+Those of monitors are compared with what `rollguard check` promises. Where a monitor surely raises more, the files are
+read again with milder and milder limits, and the first that would have kept the promise is suggested.
 """
 
 from collections import Counter
@@ -23,15 +23,15 @@ from operators.pseudonyms import Pseudonyms
 from operators.spans import WEEK_MS
 from operators.wire.control import Word
 
-CHANCE = 0.05  # That as many alarms come by chance where a promise holds: less is surely more than it.
-WELL = ("promote", "recovered", "rollback_applied")  # Control events that tell of no harm.
+CHANCE = 0.05  # The chance of as many alarms while the promise holds: below this there are surely more than promised.
+WELL = ("promote", "recovered", "rollback_applied")  # Control events without harm.
 
 Key = tuple[str, str]  # File of the policy, name of a monitor or of a rule.
 Series = tuple[str, str, str]  # Model, version, slice.
 
 
 class QuietFiles(msgspec.Struct, frozen=True, kw_only=True):
-    """What is read, in which formats."""
+    """The files to read, and their formats."""
 
     paths: Mapping[Stream, Sequence[Path]]
     forms: Mapping[Stream, str] = {}
@@ -39,10 +39,10 @@ class QuietFiles(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
-    """Limits by key that keep to the promise, and how often they alarmed; without limits none that was tried does.
+    """Limits by key that keep the promise, and how often they alarmed; without limits, none of those tried does.
 
-    `a_week_most`: no more than that would surely show in other such times; where it is above the promise, these files
-    are too short to show that it is kept.
+    `a_week_most`: an upper bound for other such times; where it is above the promise, these files are too short to show
+    that the promise is kept.
     """
 
     limits: dict[str, float]
@@ -53,10 +53,10 @@ class Suggestion(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class MonitorAlarms(msgspec.Struct, frozen=True, kw_only=True):
-    """Alarms of a monitor: findings of a field and series that began, or of a window that stand by themselves.
+    """Alarms of a monitor: findings that began on a field and series, or single findings of a window.
 
-    `series` is how many it looked at, `limits` are its own. `more`: surely more than promised. `heard` is how often it
-    said something of a series, `insufficient` how often that it had too few events: then it could not alarm.
+    `series` is how many series it watched, `limits` are its own. `more`: surely more alarms than promised. `heard` is
+    how often it had a word on a series, `insufficient` how often that word was too few events: it could not alarm then.
     """
 
     team: str
@@ -76,7 +76,7 @@ class MonitorAlarms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RuleAlarms(msgspec.Struct, frozen=True, kw_only=True):
-    """How many incidents a rule began, and how many of them woke somebody."""
+    """How many incidents a rule began, and how many of them woke people."""
 
     team: str
     rule: str
@@ -87,7 +87,7 @@ class RuleAlarms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class FalseAlarms(msgspec.Struct, frozen=True, kw_only=True):
-    """What was found in the time of the events [Unix ms], of so many weeks."""
+    """The results for the time of the events [Unix ms], with its length in weeks."""
 
     start: int
     end: int
@@ -99,7 +99,7 @@ class FalseAlarms(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Alarms(msgspec.Struct, kw_only=True):
-    """What a run came to: alarms, series and words of monitors, incidents of rules, those that wake somebody."""
+    """The results of a run: alarms, series and words of monitors, incidents of rules, and those that wake people."""
 
     alarms: dict[Key, int] = {}
     series: dict[Key, set[Series]] = {}
@@ -124,7 +124,7 @@ class Alarms(msgspec.Struct, kw_only=True):
 
 
 def measured(policy: Policy, files: QuietFiles, stop: Stop, progressed: Callable[[str, int], None]) -> FalseAlarms:
-    """Return what a policy says of files. NothingToMeasure; OSError, GivenTwice, ReadOnce, TooManyRejects."""
+    """Return a policy's alarms on files. NothingToMeasure; OSError, GivenTwice, ReadOnce, TooManyRejects."""
     replay.require_files(files.paths)
     found, taken = _run(policy, files, stop, progressed)
     first, last = taken.first_event_ms, taken.last_event_ms
@@ -182,7 +182,7 @@ def _of_monitor(policy: Policy, monitor: Monitor, found: Alarms, weeks: float) -
 
 
 def _of_rules(policy: Policy, found: Alarms, weeks: float) -> Iterator[RuleAlarms]:
-    """Yield every rule of the policy, and what says something without one."""
+    """Yield every rule of the policy, and other sources of incidents."""
     known = [(each.team, rule.name) for each in policy.each for rule in each.rules]
     for team, rule in dict.fromkeys([*known, *sorted(found.incidents)]):
         incidents, pages = (len(of.get((team, rule), ())) for of in (found.incidents, found.pages))
@@ -197,7 +197,7 @@ def _of_rules(policy: Policy, found: Alarms, weeks: float) -> Iterator[RuleAlarm
 
 
 def _milder(policy: Policy, key: Key) -> list[Monitor]:
-    """Return a monitor with milder and milder limits, each under a name that no policy can give."""
+    """Return a monitor with milder and milder limits, each under a name that no policy can use."""
     monitor = _monitor(policy, key)
     milder = monitor_kind_of(monitor).limit.milder(monitor)
     return [msgspec.structs.replace(each, name=_name(monitor.name, at)) for at, each in enumerate(milder)]
@@ -213,7 +213,7 @@ def _monitor(policy: Policy, key: Key) -> Monitor:
 
 
 def _with(policy: Policy, added: Mapping[Key, Sequence[Monitor]]) -> Policy:
-    """Return the policy with these monitors beside its own: what rules hear, and so what they do, stays the same."""
+    """Return the policy with these monitors beside its own: rules hear, and so do, the same as before."""
     replace = msgspec.structs.replace
     if policy.teams:
         return replace(policy, teams=tuple(_with(each, added) for each in policy.teams))
@@ -234,7 +234,7 @@ def _suggested(policy: Policy, key: Key, again: Alarms, weeks: float, promised: 
 
 
 def _suggestion(limits: dict[str, float], tried: dict[str, float], alarms: int, weeks: float) -> Suggestion:
-    # Exact of a Poisson number (Garwood, 1936); milder limits alarm where others do, so that of several were tried, and
-    # the first that is quiet was taken, changes nothing.
+    # Exact bound for a Poisson number (Garwood, 1936). Milder limits alarm only where stricter ones do, so trying
+    # several and taking the first quiet one does not change it.
     most = float(special.pdtri(alarms, CHANCE))
     return Suggestion(limits=limits, tried=tried, alarms=alarms, a_week=alarms / weeks, a_week_most=most / weeks)

@@ -1,6 +1,6 @@
-"""What to know of a comparison: what was not taken, what of the time there is nothing of, what a policy names in vain.
+"""Notes on a comparison: refused items, hours without events, and names in a policy that no event has.
 
-A policy that names what no event has says nothing, and would look like a quiet one.
+A policy that names what no event has never fires, and would look like a quiet one.
 """
 
 from collections import Counter
@@ -16,11 +16,11 @@ from operators.texts import clock
 from operators.window.leaf_index import LeafSeries
 from operators.window.series_index import slice_text
 
-NAMES_MAX = 5  # Of models; the rest are only counted.
+NAMES_MAX = 5  # Models that are named; the rest are only counted.
 
 
 def notes_of(runs: Mapping[str, tuple[Policy, Heard]], start: int, end: int) -> Iterator[str]:
-    """Yield what to know of what policies said from `start` until before `end` [Unix ms], each by what it is called."""
+    """Yield notes on the runs of policies, by their labels, from `start` until before `end` [Unix ms]."""
     _, first = next(iter(runs.values()))
     if first.refusals:
         yield f"refused: {_counted(first.refusals)}; `rollguard replay` of the files keeps them as dead letters"
@@ -33,7 +33,7 @@ def notes_of(runs: Mapping[str, tuple[Policy, Heard]], start: int, end: int) -> 
 
 
 def unfollowed(called: str, outcome: PolicyOutcome) -> Iterator[str]:
-    """Say which pages come of it that the traffic went where it went, whatever this policy says."""
+    """Note the pages that arise only because the recorded traffic did not follow this policy's rollbacks."""
     if count := outcome.counts.get("rollback_ineffective"):
         yield f"{called}: {count} rollback_ineffective, and pages of them: these events did not follow its rollbacks"
 
@@ -45,7 +45,7 @@ def _counted(some: Counter[str]) -> str:
 
 
 def _holes(hours: set[int], start: int, end: int) -> Iterator[str]:
-    """Say of which hours there is nothing: of an archive with holes as of a shop with a night."""
+    """Note the hours without events: the archive may have gaps, or the shop closes at night."""
     whole = range(-(-start // HOUR_MS), end // HOUR_MS)
     empty = [hour for hour in whole if hour not in hours]
     if not empty:
@@ -65,7 +65,7 @@ def _unclaimed(run: Heard) -> Iterator[str]:
 
 
 def _vain(policy: Policy, run: Heard) -> Iterator[str]:
-    """Yield what one policy file names that no event has."""
+    """Yield what one policy file names and no event has."""
     file = f"{policy.team}.toml: " if policy.file else ""
     series = run.seen.series.get(policy.team, set())
     models = {each.model for each in series}
@@ -83,7 +83,7 @@ def _vain(policy: Policy, run: Heard) -> Iterator[str]:
 
 
 def _empty(policy: Policy, run: Heard) -> Iterator[str]:
-    """Yield the SLIs and measures that counted nothing; what is estimated or counted by cohorts is not known here."""
+    """Yield the SLIs and measures that counted nothing, except estimated ones and those by cohorts, unknown here."""
     slis, measures = [each.name for each in policy.slis], [each.name for each in policy.measures]
     for names, counts in ((slis, run.seen.slis), (measures, run.seen.values)):
         found = counts.get(policy.team)

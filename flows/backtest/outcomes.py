@@ -1,4 +1,4 @@
-"""A policy over files, without a store: what each closed pane comes to, as a worker with it would find."""
+"""Runs a policy over files, without a store: the outcome of each closed pane, as in a worker with that policy."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -26,15 +26,15 @@ from operators.steps import close_panes, evaluate_shards, slide_windows
 from operators.window.pane_items import ShardInput
 from operators.window.team_panes import TeamItem
 
-EPOCH = timedelta(seconds=60)  # Nothing is buffered that had to be written: epochs only cost.
+EPOCH = timedelta(seconds=60)  # Nothing is buffered for a store, so epochs only cost.
 Take = Callable[[Policy, PaneOutcome], None]
 
 
 class Covered(msgspec.Struct, kw_only=True):
-    """How many events and feedback there were, from when to when [Unix ms], and how many of all items were refused.
+    """How many events and feedback there were, from when to when [Unix ms], and how many items were refused.
 
-    `first_event_ms` and `last_event_ms` are of events alone: labels may come months later. `refusals` has those by
-    reason, `unclaimed` by model the items that no policy file takes; `seen` is what is in them.
+    `first_event_ms` and `last_event_ms` are for events alone: labels may come months later. `refusals` counts refused
+    items by reason, `unclaimed` by model the items that no policy file takes; `seen` is what the rest holds.
     """
 
     items: int = 0
@@ -50,13 +50,13 @@ class Covered(msgspec.Struct, kw_only=True):
 
 
 class NothingToMeasure(ValueError):
-    """There are no events, or none of the time that is asked for."""
+    """There are no events, or none in the time that is asked for."""
 
 
 def each_outcome(inputs: Sequence[Input], policy: Policy, stop: Stop, take: Take) -> Covered:
-    """Call `take` with what each pane of inputs that end comes to, and the policy of its model.
+    """Call `take` with the outcome of each pane of bounded inputs, and the policy of its model.
 
-    Panes of a model come in order. Whatever stopped it is raised.
+    Panes of a model come in order. Raises whatever stopped it.
     """
     taken = Covered()
     streams = {each.name: each.stream for each in inputs}
@@ -70,7 +70,7 @@ def each_outcome(inputs: Sequence[Input], policy: Policy, stop: Stop, take: Take
 
 
 def _flow(source: MonitorSource, policy: Policy, take: Take, seen: Seen) -> Dataflow:
-    """Return the steps of the monitor that decide, without those that make rows (`flows/monitor.py`)."""
+    """Return the monitor's deciding steps, without those that make rows (`flows/monitor.py`)."""
     metrics = Metrics(CollectorRegistry())
     flow = Dataflow("backtest")
     items: Any = op.filter("inputs", op.input("input", flow, source), lambda item: isinstance(item[1], ShardInput))
@@ -97,12 +97,12 @@ def _note(taken: Covered, batch: Batch, stream: Stream) -> None:
 
 
 def _with(batch: Batch, first_ms: int | None, last_ms: int | None) -> tuple[int, int]:
-    """Return a span of time with that of a batch."""
+    """Return a span of time, extended by that of a batch."""
     return min(batch.oldest_ms, batch.oldest_ms if first_ms is None else first_ms), max(batch.newest_ms, last_ms or 0)
 
 
 class _Sink(DynamicSink[tuple[str, Any]]):
-    """Hands on what panes came to."""
+    """Hands on the outcomes of panes."""
 
     def __init__(self, policy: Policy, take: Take) -> None:
         self._policy, self._take = policy, take

@@ -11,11 +11,11 @@ from flows.backtest.printing import minute
 from flows.check_rules import named_table
 from flows.plain import plain
 
-SILENT_MIN = 0.1  # Of the windows: of fewer without enough events nothing is said.
+SILENT_MIN = 0.1  # Share of windows: if fewer have too few events, that is not mentioned.
 
 
 def print_alarms(found: FalseAlarms, console: Console) -> None:
-    """Print how often each monitor and rule alarmed, and what would have kept to the promise."""
+    """Print how often each monitor and rule alarmed, and which limits would have kept the promise."""
     console.print(
         f"{found.items} events and feedback, {found.refused} refused; "
         f"{minute(found.start)} to {minute(found.end)} UTC, {found.weeks:.3g} weeks",
@@ -69,7 +69,7 @@ def _suggestions(found: FalseAlarms) -> Iterator[str]:
 
 
 def _milder(each: MonitorAlarms) -> str:
-    """Return which limits would have kept a noisy monitor to what was promised."""
+    """Return which limits would have kept a noisy monitor to its promise."""
     suggestion = each.suggestion
     if suggestion is None or not suggestion.tried:
         return f"{_name(each)} alarms surely more often than promised; it has no limit to set."
@@ -93,7 +93,7 @@ def _unsure(each: MonitorAlarms, suggestion: Suggestion) -> str:
 
 
 def _quiet_weeks(each: MonitorAlarms) -> float:
-    """Return how many weeks without an alarm show that no more come than promised: chance leaves 5 % such times."""
+    """Return how many weeks without an alarm show that the promise holds: by chance 5 % of such times have none."""
     return -math.log(CHANCE) / each.a_week_promised
 
 

@@ -1,4 +1,4 @@
-"""Two policies over the same events: those of files, or those that the store has of some days."""
+"""Runs two policies over the same events: those of files, or the store's of some days."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -18,10 +18,10 @@ from operators.pseudonyms import Pseudonyms
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """What is compared: all of `files` is read, and what is said from `start` until before `end` [Unix ms] counts.
+    """What is compared: all `files` are read, and events from `start` until before `end` [Unix ms] count.
 
-    Of a time that is longer than that of the files only theirs is compared; None: from the first event, and to the last
-    one. `notes` are what to know of the files.
+    A time longer than that of the files is cut to theirs; None: from the first event, or to the last one. `notes` are
+    remarks on the files.
     """
 
     files: Mapping[Stream, Sequence[Path]]
@@ -33,7 +33,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def compare(old: Policy, new: Policy, asked: Asked, stop: Stop, progressed: Callable[[str, int], None]) -> Comparison:
-    """Return what both policies say; what was read until a `stop` is compared.
+    """Return what both policies say; after a `stop`, of what was read until then.
 
     NothingToMeasure; OSError, GivenTwice, ReadOnce, TooManyRejects.
     """
@@ -55,7 +55,7 @@ def compare(old: Policy, new: Policy, asked: Asked, stop: Stop, progressed: Call
 
 
 def _covered(asked: Asked, run: Heard) -> tuple[int, int]:
-    """Return from when until before when [Unix ms] something is compared: no more of what is asked than there is."""
+    """Return the start and end [Unix ms] of the comparison: the time asked for, cut to that of the events."""
     first, last = run.first_ms, run.last_ms
     if first is None or last is None:
         refused = f"; {run.refused} items were refused ({', '.join(run.refusals)})" if run.refused else ""

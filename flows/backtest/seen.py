@@ -1,4 +1,4 @@
-"""What the events of a run hold of what a policy names: hours, series, and how much each SLI and measure counted."""
+"""Which of a policy's names the events of a run have: hours, series, and how much each SLI and measure counted."""
 
 from typing import Any
 
@@ -15,10 +15,10 @@ from operators.window.team_panes import TeamItem
 
 
 class Seen(msgspec.Struct, kw_only=True):
-    """What closed panes hold that came on time.
+    """What closed panes hold of items that came on time.
 
-    `hours` are those with any item, since 1970; `series` are by file of the policy; so are `slis` (S,), the good and
-    bad of each SLI, and `values` (M,), how many values each measure had.
+    `hours` are those with any item, since 1970. By file of the policy: `series`, `slis` (S,), the good and bad of each
+    SLI, and `values` (M,), the number of values of each measure.
     """
 
     hours: set[int] = msgspec.field(default_factory=set)
@@ -27,7 +27,7 @@ class Seen(msgspec.Struct, kw_only=True):
     values: dict[str, Ints] = {}
 
     def take(self, policy: Policy, item: Any) -> None:
-        """Take a pane that closed, or what else comes of panes."""
+        """Take a closed pane, or another output of the panes."""
         each, pane = (policy.teams[item.team], item.item) if isinstance(item, TeamItem) else (policy, item)
         if not isinstance(pane, Closed) or pane.on_time is None:
             return

@@ -1,1 +1,1 @@
-"""`rollguard control`: following what rollguard says, doing something about it, and telling it something."""
+"""`rollguard control`: follows control events, acts on them, and sends commands."""

@@ -10,13 +10,13 @@ from flows.control.posting import Place
 from flows.control.services import LINK, moment, summary
 from flows.control.template import Template
 
-HELD_S = 7 * 86_400  # An alert stands for so long after the follower was last heard of: silence is no good news.
+HELD_S = 7 * 86_400  # An alert lasts this long after the follower's last message: silence is not good news.
 
 
 class Alertmanager:
-    """Prometheus' Alertmanager, API v2, at `url`: an incident is an alert, which ends when it does.
+    """Prometheus' Alertmanager, API v2, at `url`: an incident is an alert, and both end together.
 
-    An Alertmanager that is restarted has forgotten its alerts, so what is open is sent again now and then.
+    A restarted Alertmanager has forgotten its alerts, so open incidents are sent again now and then.
     """
 
     name = "alertmanager"
@@ -27,12 +27,12 @@ class Alertmanager:
         self._now = now
 
     def wants(self, note: Note) -> bool:
-        # It has no word for an acknowledgement, and knows only the labels with which something began.
+        # Alertmanager has no acknowledgement, and knows an alert only by the labels that it began with.
         return note.action != "acknowledge" and (note.known or note.action != "close")
 
     def send(self, note: Note) -> None:
         alerts = [self._alert(note)]
-        if note.was:  # To Alertmanager another severity is another alert.
+        if note.was:  # For Alertmanager another severity is another alert.
             labels = note.labels | {"severity": note.was}
             alerts.insert(0, self._alert(msgspec.structs.replace(note, action="close", labels=labels)))
         self._place.post(msgspec.json.encode(alerts))

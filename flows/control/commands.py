@@ -1,4 +1,4 @@
-"""Commands made on the command line, sent to their topic or added to a file."""
+"""Makes commands from the command line, and sends them to their topic or adds them to a file."""
 
 import getpass
 import socket
@@ -31,7 +31,7 @@ ARMS = {"candidate", "baseline"}
 
 
 class WrongCommand(Exception):
-    """What was asked for makes no command, or no sense."""
+    """The arguments make no command, or no sense."""
 
 
 def release(
@@ -60,7 +60,7 @@ def release(
 
 
 def override(model: str, version: str, revoked: bool, by: str | None) -> AnyCommand:
-    """Return the command that lets a version run, or ends that. WrongCommand."""
+    """Return the command that lets a version run, or revokes that. WrongCommand."""
     return _made("override", {"model": model, "version": version, "revoked": revoked}, by)
 
 
@@ -87,7 +87,7 @@ def unpin(model: str, by: str | None) -> AnyCommand:
 
 
 def ack(model: str, event: str, by: str | None) -> AnyCommand:
-    """Return the command that says somebody looks after a control event. WrongCommand."""
+    """Return the command that acknowledges a control event. WrongCommand."""
     return _made("ack", {"model": model, "event": event}, by)
 
 
@@ -105,7 +105,7 @@ def silence(model: str | None, rule: str | None, span: str | None, until: str | 
 
 
 def unknown_rule(where: Settings, rule: str) -> str | None:
-    """Say that the policy at hand has no rule of that name, None if it has; the worker's policy may be another."""
+    """Say that the local policy has no rule of that name, None if it has; the worker's policy may differ."""
     try:
         names = [rule.name for policy in load_policy(where.policy).each for rule in policy.rules]
     except PolicyError:
@@ -126,8 +126,8 @@ def unsilence(model: str | None, rule: str | None, by: str | None) -> AnyCommand
 def send(command: AnyCommand, where: Settings, file: Path | None, key: str | None = None) -> None:
     """Store a command in its topic, or as a line of `file`. KafkaFailure, OSError, PolicyError, WrongCommand.
 
-    It is signed with the `key` of the policy of that id, or that of the environment, if there is one. What that key
-    has no right to is not sent: the worker would refuse it, and whoever sent it hears of that elsewhere, if at all.
+    It is signed with the policy's key of the id `key`, or with the environment's key, if there is one. A command that
+    the key has no right to is not sent: the worker would refuse it, and the sender might never hear of that.
     """
     if key is not None and key != DEFAULT_KEY:
         policy = load_policy(where.policy)
@@ -199,7 +199,7 @@ def _now_ms() -> int:
 
 
 def myself() -> str:
-    """Return who gives commands: user@host."""
+    """Return the sender of commands: user@host."""
     try:
         user = getpass.getuser()
     except (KeyError, OSError):  # In containers a user may have no name.

@@ -1,4 +1,4 @@
-"""Delivers notes to services: each once, in order, and none is lost while a service is away or this restarts."""
+"""Delivers notes to services: each once, in order; none is lost while a service is away or the follower restarts."""
 
 import sys
 import time
@@ -15,11 +15,11 @@ from flows.plain import plain
 from operators.connectors.stop import Stop
 from operators.wire.control import ControlEvent
 
-REMIND_S = 60.0  # Between two times that a service is told again what is open.
+REMIND_S = 60.0  # Between two reminders of a service about open incidents.
 
 
 class _Line(msgspec.Struct, kw_only=True):
-    """How a service does: `failures` in a row, and when it may be asked again and reminded, on the steady clock."""
+    """The state of a service: `failures` in a row, and when it may be tried again and reminded, on the steady clock."""
 
     failures: int = 0
     alerted: bool = False
@@ -28,12 +28,12 @@ class _Line(msgspec.Struct, kw_only=True):
 
 
 class Delivering:
-    """Queues what is to be told, and tells each service what waits for it, oldest first.
+    """Queues notes, and sends each service its notes, oldest first.
 
-    What waits is in the memory before it is sent, so a service may hear of an event twice after a crash, and of none
-    never. A service that fails holds up no other, and no event: it is asked again after `retry`'s waits, up to half a
-    minute each, until it answers. After `retry.attempts` people are told; with `strict` that ends it. What a service
-    refuses is told of and dropped. `clock` is a steady one, in seconds.
+    Notes are in the memory before they are sent, so after a crash a service may get one twice, but never misses one.
+    A failing service holds up no other service and no event: it is tried again after `retry`'s waits, up to half a
+    minute each, until it answers. After `retry.attempts` that is reported; with `strict` it ends the run. A note that
+    the service refuses is reported and dropped. `clock` is a steady one, in seconds.
     """
 
     def __init__(
@@ -56,7 +56,7 @@ class Delivering:
         return bool(self._lines)
 
     def take(self, event: ControlEvent) -> None:
-        """Queue what an event tells; nothing is sent before the memory was saved."""
+        """Queue the notes of an event; nothing is sent before the memory is saved."""
         if not self._lines:
             return
         for note in list(notes_of(event, self._memory.incidents)):
@@ -67,12 +67,12 @@ class Delivering:
                     self._lose(gone, f"{service.name} is away: the oldest of what waits for it is dropped")
 
     def send(self, stop: Stop) -> None:
-        """Tell every service that may be asked now what waits for it. HookFailed with `strict`."""
+        """Send every service that may be tried now its waiting notes. HookFailed with `strict`."""
         for service, line in self._lines:
             self._send(service, line, stop)
 
     def end(self, stop: Stop, failing: bool) -> None:
-        """Say what could not be delivered, as HookFailed if that is a failure of the whole; first try all of it."""
+        """Try all waiting notes once more, then report undelivered ones; HookFailed if that makes the run a failure."""
         for service, line in self._lines if failing else ():
             while self._waits(service) and line.failures < self._retry.attempts:
                 if not waited(line.next_s - self._clock(), stop):

@@ -1,4 +1,4 @@
-"""Follows the control events of a topic or a file: prints each, does once what is to be done, remembers it."""
+"""Follows the control events of a topic or a file: prints each, acts on it once, and remembers it."""
 
 import sys
 import time
@@ -18,10 +18,10 @@ from operators.release.writers import Turns
 from operators.wire.control import ControlEvent
 from operators.wire.sealing import Verifier
 
-POLL_S = 0.1  # Between two looks at a place where nothing new is.
-LINES_MAX = 10  # Lines about messages that are not believed, and one of a thousand further ones.
+POLL_S = 0.1  # Between two polls while nothing new comes.
+LINES_MAX = 10  # Lines about messages that are not believed; of further ones every thousandth has a line.
 
-Show = Callable[[bytes, ControlEvent, str], None]  # An event's bytes, what they say, and what is done about it.
+Show = Callable[[bytes, ControlEvent, str], None]  # An event's bytes, the event, and what is done about it.
 
 _decode = msgspec.json.Decoder(ControlEvent).decode
 
@@ -29,9 +29,9 @@ _decode = msgspec.json.Decoder(ControlEvent).decode
 class Follow:
     """One run of `rollguard control follow`.
 
-    At least once: an event is remembered after its hooks have succeeded, or were given up, so a crash in between calls
-    them again. Hooks are not called for an alert that is silenced, nor for a revision older than one seen, which is of
-    a worker that was thought dead. What services are to be told is remembered with the event, and told after.
+    Delivery is at least once: an event is remembered after its hooks have succeeded, or were given up, so a crash in
+    between calls them again. Hooks are not called for a silenced alert, nor for a revision older than one seen, which
+    comes from a worker that was thought dead. Notes for services are remembered with the event, and sent afterwards.
     """
 
     def __init__(
@@ -53,11 +53,11 @@ class Follow:
         self._turns = Turns()
 
     def run(self, stop: Stop, until_end: bool) -> None:
-        """Follow until somebody asks to stop, or, with `until_end`, all was read.
+        """Follow until a stop is requested, or, with `until_end`, everything was read.
 
-        HookFailed, with `until_end` once all was read; KafkaFailure, OSError.
+        HookFailed, with `until_end` once everything was read; KafkaFailure, OSError.
         """
-        # From now on "the end" is this one, also after a restart.
+        # From now on "the end" means this one, also after a restart.
         self._memory.follow(self._follower.positions)
         try:
             self._memory.save()
@@ -74,7 +74,7 @@ class Follow:
         self._handing.end(failing)
 
     def _wait(self, batch: Sequence[WrittenEvent], until_end: bool) -> bool:
-        """Wait a little if nothing came; False if that was the end."""
+        """Wait a little if nothing came; return False at the end."""
         if not batch:
             if until_end and self._follower.at_end:
                 return False
@@ -82,7 +82,7 @@ class Follow:
         return True
 
     def _take_all(self, batch: Sequence[WrittenEvent], stop: Stop) -> bool:
-        """Deal with messages; False if somebody asked to stop before that was done."""
+        """Process messages; return False if a stop was requested before that was done."""
         for written in batch:
             if stop.requested:
                 return False
@@ -100,8 +100,8 @@ class Follow:
         return True
 
     def _act(self, body: bytes, event: ControlEvent, stop: Stop) -> bool:
-        """Call hooks, and queue what services are to be told; False if somebody asked to stop before."""
-        # A silence mutes alerts only; a rollback is never held back, whatever it says.
+        """Call hooks, and queue notes for services; return False if a stop was requested before."""
+        # A silence mutes only alerts; a rollback is always acted on, silenced or not.
         muted = event.silenced and event.type == "alert"
         if not muted and not self._handing.hand(body, event, stop):
             return False
@@ -109,7 +109,7 @@ class Follow:
         return True
 
     def _is_new(self, written: WrittenEvent, event: ControlEvent) -> bool:
-        """Show an event that was not seen before; whether it is to be acted on."""
+        """Show an event that was not seen before; return whether it is to be acted on."""
         if self._memory.knows(event):
             return False
         newest = self._memory.newest(event)
@@ -132,7 +132,7 @@ class Follow:
 
 
 def pins(follower: Follower, verifier: Verifier) -> PinTable:
-    """Read to the end; what then holds for each model. KafkaFailure, OSError."""
+    """Read to the end; return what then holds for each model. KafkaFailure, OSError."""
     table = PinTable(verifier=verifier)
     while True:
         batch = follower.read()

@@ -1,4 +1,4 @@
-"""What `rollguard control follow` can be told."""
+"""The options of `rollguard control follow`."""
 
 from pathlib import Path
 from typing import Annotated, Literal

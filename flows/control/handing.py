@@ -1,4 +1,4 @@
-"""Hands events to hooks. One that cannot be handed on is told of, and holds up no other: it is tried again later."""
+"""Hands events to hooks. An event whose hooks fail is reported, holds up no other, and is tried again later."""
 
 import sys
 import time
@@ -12,16 +12,16 @@ from flows.plain import plain
 from operators.connectors.stop import Stop
 from operators.wire.control import ControlEvent
 
-AGAIN_S = 30.0  # Between two tries of events that were given up.
+AGAIN_S = 30.0  # Between two attempts for events that were given up.
 
 
 class Handing:
     """Calls all hooks for an event.
 
-    After an event whose hooks failed every time, the next ones get one attempt each until one succeeds, so that a hook
-    that is away does not hold up what comes for minutes each. What failed waits: of each model the newest event, since
-    each says the whole pin, and an older one must not be obeyed after it. It is tried again twice a minute, also after
-    a restart. With `strict` the first one that fails ends it instead.
+    After an event whose hooks failed every time, the next events get one attempt each until one succeeds, so that an
+    absent hook does not hold up each event for minutes. Of failed events the newest of each model waits, since each
+    has the whole pin, and an older one must not be obeyed after it. It is tried again twice a minute, also after a
+    restart. With `strict` the first failing event ends the run instead.
     """
 
     def __init__(self, hooks: Sequence[Hook], retry: Retry, memory: Memory, strict: bool) -> None:
@@ -39,7 +39,7 @@ class Handing:
         return bool(self._hooks)
 
     def hand(self, body: bytes, event: ControlEvent, stop: Stop) -> bool:
-        """Call all hooks; False if somebody asked to stop before they had succeeded, or had been given up.
+        """Call all hooks; return False if a stop was requested before they had succeeded, or had been given up.
 
         HookFailed with `strict`.
         """
@@ -57,7 +57,7 @@ class Handing:
         return done
 
     def try_again(self, stop: Stop) -> None:
-        """Hand on what waits, if it is time for it."""
+        """Hand on waiting events, if it is time."""
         if not (self._memory.waiting and self._hooks and time.monotonic() >= self._next_s):
             return
         once = msgspec.structs.replace(self._retry, attempts=1)
@@ -67,7 +67,7 @@ class Handing:
                 if not all(persist(hook, body, event, once, stop) for hook in self._hooks):
                     return
             except HookFailed:
-                continue  # It was told of when it was given up.
+                continue  # It was reported when it was given up.
             sys.stderr.write(f"rollguard: event {event.id} of {event.model!r} was handed on at last\n")
             self._failing = False
             self._memory.wait(model, None)
@@ -75,7 +75,7 @@ class Handing:
         self._next_s = time.monotonic() + AGAIN_S
 
     def end(self, failing: bool) -> None:
-        """Say how many were given up, as HookFailed if that is a failure of the whole."""
+        """Report how many events were given up; HookFailed if that makes the run a failure."""
         if not self._failed:
             return
         words = f"{self._failed} events could not be handed on; the last one: {self._last}"

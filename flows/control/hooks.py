@@ -1,4 +1,4 @@
-"""What is done once per control event, and again if it fails: here, running a program; `webhook.py` calls others."""
+"""Hooks, called once per control event, and again on failure: here running a program; webhooks are in `webhook.py`."""
 
 import shlex
 import shutil
@@ -14,17 +14,17 @@ from operators.connectors.stop import Stop
 from operators.texts import cut
 from operators.wire.control import ControlEvent
 
-STANDARD_ERROR = 2  # Where a program's output goes: standard output is ours, and may be JSON.
+STANDARD_ERROR = 2  # A program's output goes there: standard output is ours, and may be JSON.
 WAIT_S_MAX = 30.0
 STEP_S = 0.1
-VARIABLE_MAX = 1_000  # Characters: more than any text in an event that the worker makes.
-WEIGHTS_MAX = 100_000  # Those of a hundred versions have less.
+VARIABLE_MAX = 1_000  # Characters: more than any text in the worker's events.
+WEIGHTS_MAX = 100_000  # Characters: the weights of a hundred versions have fewer.
 
-Hook = Callable[[bytes, ControlEvent], None]  # The event's bytes as they came, and what they say; raises HookFailed.
+Hook = Callable[[bytes, ControlEvent], None]  # The event's bytes as they came, and the event; raises HookFailed.
 
 
 class HookFailed(Exception):
-    """A program or a webhook did not do what it should. Why is in the text; no secret is."""
+    """A program or a webhook failed. The text says why, and holds no secret."""
 
 
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
@@ -40,7 +40,7 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def persist(hook: Hook, body: bytes, event: ControlEvent, retry: Retry, stop: Stop) -> bool:
-    """Call a hook until it succeeds; False if somebody asked to stop before. HookFailed after the last attempt."""
+    """Call a hook until it succeeds; False if a stop was requested before. HookFailed after the last attempt."""
     wait = retry.wait_s
     for attempt in range(1, retry.attempts + 1):
         try:
@@ -60,7 +60,7 @@ def persist(hook: Hook, body: bytes, event: ControlEvent, retry: Retry, stop: St
 
 
 def waited(wait_s: float, stop: Stop) -> bool:
-    """Wait in short steps, because a stop is only seen between them."""
+    """Wait in short steps, because a stop is noticed only between them."""
     until = time.monotonic() + wait_s
     while not stop.requested and (left := until - time.monotonic()) > 0:
         time.sleep(min(left, STEP_S))
@@ -68,7 +68,7 @@ def waited(wait_s: float, stop: Stop) -> bool:
 
 
 def program(command: str, timeout_s: float) -> Hook:
-    """Return what runs a command (words as in a shell, but no shell), with the event on standard input.
+    """Return a hook that runs a command (words as in a shell, but no shell), with the event on standard input.
 
     WrongCommand if there is no such program.
     """
@@ -98,7 +98,7 @@ def program(command: str, timeout_s: float) -> Hook:
 
 
 def variables(event: ControlEvent) -> dict[str, str]:
-    """Return the variables that tell a program the most important; what is not there is empty."""
+    """Return the environment variables with an event's main fields; missing ones are empty."""
     fields = {
         "id": event.id,
         "type": event.type,
@@ -123,7 +123,7 @@ def variables(event: ControlEvent) -> dict[str, str]:
 
 
 def _longest(name: str) -> int:
-    return WEIGHTS_MAX if name == "weights" else VARIABLE_MAX  # A part of JSON is none.
+    return WEIGHTS_MAX if name == "weights" else VARIABLE_MAX  # Cut JSON would not be JSON.
 
 
 def _why(error: Exception) -> str:

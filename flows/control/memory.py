@@ -1,4 +1,4 @@
-"""What a follower of the control topic remembers over a restart: where it is, and which events it has acted on."""
+"""What a follower of the control topic remembers over a restart: its position, and which events it has acted on."""
 
 import fcntl
 import os
@@ -13,21 +13,21 @@ from flows.control.notes import Note
 from operators.connectors.control.follower import WrittenEvent
 from operators.wire.control import ControlEvent
 
-MODELS_MAX = 100_000  # The revisions of more models are not remembered, nor more than so many events that wait.
-NOTES_MAX = 1_000  # That one service has not been told of yet.
+MODELS_MAX = 100_000  # Limit on remembered revisions, one per model, and on waiting events.
+NOTES_MAX = 1_000  # Notes that wait for one service.
 INCIDENTS_MAX = 10_000
-IDS_MAX = 10_000  # An event comes again because a worker sent its last epoch again: a few, and soon.
+IDS_MAX = 10_000  # Events come again when a worker sends its last epoch again: a few, and soon.
 
 
 class NoMemory(Exception):
-    """The file cannot be what is remembered: it is something else, or another follower's."""
+    """The file is not a follower's memory, or it is another follower's."""
 
 
 class _Kept(msgspec.Struct, kw_only=True):
-    """`revisions` is the largest one per model; `ids` are in the order in which they came.
+    """`revisions` has the largest one per model; `ids` are in the order in which they came.
 
-    `waiting` are the events of which hooks failed, one per model: the newest, unless a newer one was acted on.
-    `unsent` are the notes that services have not been told of, by service, and `incidents` those that are open, by key.
+    `waiting` are the events whose hooks failed, one per model: the newest, unless a newer one was acted on. `unsent`
+    are the notes not sent yet, by service, and `incidents` the open ones, by key.
     """
 
     positions: dict[str, int] = {}
@@ -39,7 +39,7 @@ class _Kept(msgspec.Struct, kw_only=True):
 
 
 class Memory:
-    """Kept in `path`, if there is one. What is in the file was done: it is written after an event was acted on."""
+    """Kept in `path`, if there is one. The file is written after an event was acted on: what it holds was done."""
 
     def __init__(self, path: Path | None) -> None:
         self._path = path
@@ -56,9 +56,10 @@ class Memory:
         return event.id in self._ids
 
     def newest(self, event: ControlEvent) -> int | None:
-        """Return the revision that makes this event an older one, which must not be acted on; None if it is not.
+        """Return the revision that outdates this event, which then must not be acted on; None if none does.
 
-        Of no model every worker that reads the same inputs writes, with revisions of its own, and nothing is steered.
+        Events about no model come from every worker that reads the same inputs, with its own revisions, and steer
+        nothing.
         """
         if not event.model:
             return None
@@ -66,7 +67,7 @@ class Memory:
         return newest if newest is not None and event.revision < newest else None
 
     def note(self, written: WrittenEvent, event: ControlEvent | None) -> None:
-        """Remember that a message is done with."""
+        """Remember that a message is dealt with."""
         self.positions[written.source] = written.next
         self._dirty = True
         if event is not None:
@@ -76,7 +77,7 @@ class Memory:
             _drop(self._revisions, MODELS_MAX)
 
     def wait(self, model: str, body: bytes | None) -> None:
-        """Keep the event of a model that is to be tried again, instead of one before it; None: there is none."""
+        """Keep the event of a model that is to be tried again, in place of an earlier one; None: there is none."""
         if body is None:
             self._dirty = self.waiting.pop(model, None) is not None or self._dirty
             return
@@ -85,7 +86,7 @@ class Memory:
         _drop(self.waiting, MODELS_MAX)
 
     def keep_open(self, note: Note) -> None:
-        """Remember that an incident is open, and how, or that it is over."""
+        """Remember an open incident by its note, or that it is over."""
         if note.action in ("open", "update"):
             self.incidents[note.key] = note
             _drop(self.incidents, INCIDENTS_MAX)
@@ -94,7 +95,7 @@ class Memory:
         self._dirty = True
 
     def queue(self, service: str, note: Note) -> int:
-        """Keep a note for a service; return how many older ones were forgotten for it."""
+        """Keep a note for a service; return how many older ones were dropped for it."""
         notes = self.unsent.setdefault(service, [])
         notes.append(note)
         gone = max(0, len(notes) - NOTES_MAX)
@@ -108,12 +109,12 @@ class Memory:
         self._dirty = True
 
     def follow(self, positions: dict[str, int]) -> None:
-        """Go on from these positions, which a follower has when it begins."""
+        """Continue from these positions, a follower's at its start."""
         self._dirty = self._dirty or positions != self.positions
         self.positions = dict(positions)
 
     def save(self) -> None:
-        """Put everything on disk, all or nothing. OSError."""
+        """Write everything to disk, all or nothing. OSError."""
         if self._path is None or not self._dirty:
             return
         waiting = {model: msgspec.Raw(body) for model, body in self.waiting.items()}
@@ -130,11 +131,11 @@ class Memory:
 
 @contextmanager
 def opened(path: Path | None) -> Iterator[Memory]:
-    """Hold what is remembered in `path`, or nothing for longer than this. NoMemory, OSError."""
+    """Hold the memory in `path`, or without a path one for this run alone. NoMemory, OSError."""
     if path is None:
         yield Memory(None)
         return
-    # Two followers of one file would each do half of the events. The lock outlives no process.
+    # Two followers of one file would each act on half of the events. The lock ends with its process.
     with path.with_name(f"{path.name}.lock").open("w") as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -144,7 +145,7 @@ def opened(path: Path | None) -> Iterator[Memory]:
 
 
 def _drop(entries: dict[str, Any], most: int) -> None:
-    """Forget the oldest of more entries than that."""
+    """Forget the oldest entry if there are more than `most`."""
     if len(entries) > most:
         del entries[next(iter(entries))]
 

@@ -1,8 +1,8 @@
-"""Notes: what services for people are told of a control event, by incident.
+"""Notes: what services for people are told about a control event, by incident.
 
-An incident is what begins and ends: a rule that fires on a version, a version that was withdrawn, one that is held. It
-has one key and one set of labels for all its time; what other services call an alert is one of ours. The worker says
-which events are of one incident, and when it is over; events of workers that did not are grouped by their types.
+An incident begins and ends: a rule fires on a version, a version was withdrawn, or one is held. It keeps one key and
+one set of labels; other services call it an alert. The worker says which events belong to an incident, and when it is
+over; events of older workers, which did not, are grouped by their types.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -20,9 +20,9 @@ from operators.wire.event_kinds.registry import EVENT_KINDS
 Action = Literal["open", "update", "close", "acknowledge", "notice"]
 
 SEVERITIES: tuple[Severity, ...] = ("info", "ticket", "page")
-NOTICE_MS = HOUR_MS  # What is said once, and nothing ends.
-HOLD_MS = 24 * HOUR_MS  # A hold may end without a word, when its candidate goes away.
-# Alerts of these rules say something once.
+NOTICE_MS = HOUR_MS  # For incidents that are reported once, and that no event ends.
+HOLD_MS = 24 * HOUR_MS  # A hold may end without an event, when its candidate goes away.
+# Alerts of these rules are sent once.
 ONCE = ("release", "override", "traffic-split")
 ONCE_PREFIX = "commands:"
 
@@ -30,10 +30,10 @@ ONCE_PREFIX = "commands:"
 class Note(msgspec.Struct, frozen=True, kw_only=True):
     """What is done about an incident, with the fields of the event; every text is cut and printable.
 
-    `labels` are those with which the incident began, but for a severity that has risen from `was`. `since` is when it
-    began, `kind` the type of event that began it, `version_of` stands for its model and version. `lasts_ms` is how long
-    it is shown for where nothing may end it. Unix ms, ms. `known` is false where nobody saw it begin. A `quiet` note
-    follows from an event that says something else, or is silenced.
+    `labels` are those that the incident began with, but for a severity that has risen from `was`. `since` is when it
+    began, `kind` the type of event that began it, `version_of` identifies its model and version. `lasts_ms` is how long
+    it is shown where nothing may end it. Unix ms, ms. `known` is false where its begin was not seen. A `quiet` note
+    comes from an event about something else, or a silenced one.
     """
 
     action: Action
@@ -55,13 +55,13 @@ class Note(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def at_least(severity: str, least: str) -> bool:
-    """Tell whether one severity is at least another; one that is not known is the mildest."""
+    """Tell whether one severity is at least another; an unknown one is the mildest."""
     known: Sequence[str] = SEVERITIES
     return severity in known and known.index(severity) >= known.index(least)
 
 
 def notes_of(event: ControlEvent, incidents: Mapping[str, Note]) -> Iterator[Note]:
-    """Return what is to be told of an event; `incidents` are those that are open, each with its last note."""
+    """Return the notes of an event; `incidents` are the open ones, each with its last note."""
     for note in incidents.values():
         if _ends(event, note):
             over = {
@@ -80,7 +80,7 @@ def notes_of(event: ControlEvent, incidents: Mapping[str, Note]) -> Iterator[Not
 
 
 def _action(event: ControlEvent, known: Note | None) -> Action | None:
-    """Return what an event does to its own incident. One that is silenced only ends what was told before."""
+    """Return what an event does to its own incident. A silenced event only ends one that was reported before."""
     if event.silenced and event.state == "firing":
         return None
     return "acknowledge" if event.acked else _moved(event, known)
@@ -99,7 +99,7 @@ def _moved(event: ControlEvent, known: Note | None) -> Action:
 
 
 def _once(event: ControlEvent) -> bool:
-    # Workers that number incidents say when a split is as declared again.
+    # Workers that number incidents report when a split is as declared again.
     lasts = bool(event.incident) and event.rule == "traffic-split"
     return not lasts and (event.rule in ONCE or event.rule.startswith(ONCE_PREFIX))
 
@@ -108,8 +108,8 @@ def _ends(event: ControlEvent, note: Note) -> bool:
     """Tell whether an event ends an incident that is not its own."""
     if (event.incident and note.key == _key(event)) or note.version_of != _digest(event.model, event.version):
         return False
-    # A version that may serve again is neither withdrawn nor held; what a kill lifts is the pin. One that is withdrawn
-    # once more is another incident, where incidents are numbered.
+    # A version that may serve again is neither withdrawn nor held; a kill lifts only the pin. Where incidents are
+    # numbered, withdrawing a version again is another incident.
     again = event.incident and EVENT_KINDS[event.type].withdraws
     freed = again or (event.type == "alert" and event.lifts)
     ends = EVENT_KINDS["promote" if freed else event.type].ends
@@ -120,7 +120,7 @@ def _note(event: ControlEvent, action: Action, known: Note | None) -> Note:
     labels, was = _labels(event), ""
     holds = EVENT_KINDS[event.type].begins == "hold"
     if action == "notice":
-        known = None  # It is about the incident, and no part of it.
+        known = None  # The event is about the incident, not part of it.
     if known is not None:
         risen = at_least(event.severity, known.severity) and event.severity != known.severity and not event.acked
         was = known.severity if risen else ""
@@ -153,7 +153,7 @@ def _labels(event: ControlEvent) -> dict[str, str]:
 
 
 def fields_of(event: ControlEvent) -> dict[str, str]:
-    """Return what a template may name."""
+    """Return the fields that a template may name."""
     return {
         "sentence": sentence(event),
         "id": clean(event.id),
@@ -172,7 +172,7 @@ def fields_of(event: ControlEvent) -> dict[str, str]:
 
 
 def _key(event: ControlEvent) -> str:
-    """Return what names an incident for ever, whatever its names hold: services take 255 characters at most."""
+    """Return an incident's permanent key, hashed, as names may be long and services take at most 255 characters."""
     if event.incident:
         return _digest(event.incident)
     if event.type in ("rollback", "kill", "rollback_applied", "recovered"):

@@ -1,4 +1,4 @@
-"""What the commands of `rollguard control` that tell rollguard something have in common."""
+"""What those commands of `rollguard control` have in common that send a command."""
 
 from pathlib import Path
 from typing import Annotated

@@ -13,7 +13,7 @@ from flows.control.sentence import clean
 from flows.control.services import LINK, moment, summary
 from flows.control.template import Template
 
-SUMMARY_MAX = 950  # Characters; PagerDuty takes 1,024, and a text that is cut says so in some 50.
+SUMMARY_MAX = 950  # Characters; PagerDuty takes 1,024, and a cut text says so in some 50.
 ROUTING_KEY = re.compile(r"[A-Za-z0-9]{32}")
 CRITICAL = {"page": "critical", "ticket": "warning"}
 ACTIONS = {"close": "resolve", "acknowledge": "acknowledge"}  # Else "trigger".
@@ -35,9 +35,9 @@ class PagerDuty:
     def wants(self, note: Note) -> bool:
         if note.action == "notice" and note.kind != "alert":
             return False
-        if note.action == "update":  # It joins the incident, and wakes nobody.
+        if note.action == "update":  # An update joins the incident, and wakes nobody.
             return at_least(note.fields["severity"], self._least)
-        # What began before anybody followed may be open there; ending what is not does nothing.
+        # An incident that began before the follower may be open there; ending one that is not does nothing.
         unknown = not note.known and note.action in ("close", "acknowledge")
         return unknown or at_least(note.severity, self._least)
 

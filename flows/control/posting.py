@@ -1,4 +1,4 @@
-"""Posting to an address that somebody gave, which may hold a secret and is never shown whole."""
+"""Posts to a configured address, which may hold a secret and is never shown whole."""
 
 import http.client
 import re
@@ -11,16 +11,16 @@ from flows.control.commands import WrongCommand
 from flows.control.hooks import HookFailed
 from operators.connectors.redirects import NoRedirect
 
-GRAPHIC = re.compile(r"[!-~]+")  # What an address is written in: no space, no control character.
-REFUSED = (400, 413, 422)  # The same again would be refused again.
+GRAPHIC = re.compile(r"[!-~]+")  # The characters of an address: no space, no control character.
+REFUSED = (400, 413, 422)  # Sending the same again would be refused again.
 
 
 class Refused(HookFailed):
-    """The other side says that what it was sent is wrong."""
+    """The receiver says that the message is wrong."""
 
 
 class Place:
-    """Takes JSON at `url`, which was given by `option`. WrongCommand if it is none of http or https."""
+    """Takes JSON at `url`, which was given by `option`. WrongCommand if it is neither http nor https."""
 
     def __init__(self, url: str, option: str, timeout_s: float) -> None:
         self.shown = _shown(url, option)
@@ -36,7 +36,7 @@ class Place:
             with self._opener.open(request, timeout=self._timeout_s):
                 pass
         except urllib.error.HTTPError as error:
-            error.close()  # It holds the connection.
+            error.close()  # The error holds the connection.
             failure = Refused if error.code in REFUSED else HookFailed
             raise failure(f"{self.shown}: answered {error.code}") from error
         except (OSError, http.client.HTTPException) as error:

@@ -1,4 +1,4 @@
-"""What a control event says, as a person may read it: one line of printable characters, cut."""
+"""A control event's sentence as people read it: one line of printable characters, cut."""
 
 from flows.plain import plain
 from operators.release import sentence as saying
@@ -10,10 +10,10 @@ NAME_MAX = 200
 
 
 def sentence(event: ControlEvent) -> str:
-    """Return the sentence of an event; of a worker that wrote none, what it says all the same."""
+    """Return the sentence of an event; for a worker that wrote none, one made from the event."""
     return clean(event.sentence or saying.sentence(event), SENTENCE_MAX)
 
 
 def clean(text: str, longest: int = NAME_MAX) -> str:
-    """Return text from outside on one line, without what is not printable, cut."""
+    """Return text from outside on one line, printable and cut."""
     return cut(plain(" ".join(text.split())), longest)

@@ -1,4 +1,4 @@
-"""What a service is by which people hear of incidents, and what all of them say alike."""
+"""Services that tell people of incidents: their protocol, and the texts that all of them share."""
 
 import re
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ LINK = re.compile(r"https?://[!-~]+")
 
 
 class Service(Protocol):
-    """Is told of notes in their order; `send` raises HookFailed. `name` is what its queue is remembered by."""
+    """Gets notes in their order; `send` raises HookFailed. Its queue is remembered under `name`."""
 
     name: str
 
@@ -21,7 +21,7 @@ class Service(Protocol):
     def send(self, note: Note) -> None: ...
 
     def remind(self, notes: Sequence[Note]) -> None:
-        """Say again what is open, to a service that forgets."""
+        """Repeat the open incidents, to a service that forgets."""
 
 
 def summary(note: Note, template: Template | None) -> str:
@@ -30,7 +30,7 @@ def summary(note: Note, template: Template | None) -> str:
 
 
 def moment(ms: int) -> datetime:
-    """Return a time; the last one that a calendar has instead of one beyond it."""
+    """Return a time; the last one of the calendar for any beyond."""
     try:
         return datetime.fromtimestamp(ms / 1000, UTC)
     except (ValueError, OverflowError, OSError):

@@ -10,7 +10,7 @@ from flows.control.template import Template
 
 
 class Slack:
-    """An incoming webhook of Slack, or of what takes the same: every event is a sentence."""
+    """An incoming webhook of Slack, or of a compatible service: every event is a sentence."""
 
     name = "slack"
 
@@ -26,7 +26,7 @@ class Slack:
         self._place.post(msgspec.json.encode({"text": text, "unfurl_links": False}))
 
     def remind(self, notes: Sequence[Note]) -> None:
-        """Do nothing: what was said is there to read."""
+        """Do nothing: earlier messages are still there to read."""
 
 
 def escape(text: str) -> str:

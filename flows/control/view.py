@@ -16,11 +16,11 @@ from operators.wire.control import ControlEvent
 from operators.wire.event_kinds.registry import EVENT_KINDS
 
 WIDTH_MAX = 2_000  # Characters of a line: a table is cut only past this, whatever the terminal.
-SLICES_MAX = 5  # The worst; the JSON has all.
+SLICES_MAX = 5  # The worst are shown; the JSON has all.
 
 
 def print_event(console: Console, event: ControlEvent, note: str = "") -> None:
-    """Print what an event says: one sentence, and below it why. `note` says what is done about it."""
+    """Print an event: one sentence, and below it why. `note` says what is done about the event."""
     console.print(
         Text(plain(headline(event) + (f"  ({note})" if note else "")), EVENT_KINDS[event.type].style), soft_wrap=True
     )
@@ -53,7 +53,7 @@ def _reasons(event: ControlEvent) -> Iterator[str]:
 
 
 def _names(event: ControlEvent) -> Iterator[str]:
-    """Return what to look further by."""
+    """Return the names to search further by."""
     if event.requests:
         yield f"requests: {', '.join(event.requests)}"
     if event.runbook:
@@ -88,5 +88,5 @@ def pins_json(states: Mapping[str, RoutingState]) -> str:
 
 
 def as_line(body: bytes) -> str:
-    """Return JSON on one line, as it came but for characters that are not printable: those are escaped."""
+    """Return JSON on one line, as it came, but with non-printable characters escaped."""
     return json_escaped((msgspec.json.format(body, indent=-1) if b"\n" in body else body).decode()) + "\n"

@@ -1,4 +1,4 @@
-"""Webhooks: the event posted as it came, with a signature by which the receiver knows the sender."""
+"""Webhooks: post the event as it came, with a signature that shows the receiver who sent it."""
 
 import hashlib
 import hmac
@@ -9,14 +9,14 @@ from operators.wire.control import ControlEvent
 
 
 def webhook(url: str, key: str | None, timeout_s: float) -> Hook:
-    """Return what posts the event's bytes to `url`, with their HMAC-SHA256 in a header if there is a key.
+    """Return a hook that posts the event's bytes to `url`, with their HMAC-SHA256 in a header if there is a key.
 
-    Any answer but 2xx is a failure. WrongCommand if `url` is none of http or https.
+    Any answer but 2xx is a failure. WrongCommand if `url` is neither http nor https.
     """
     place = Place(url, "--webhook", timeout_s)
 
     def post(body: bytes, event: ControlEvent) -> None:
-        # A receiver may see an event twice, and knows it by this. Headers are ASCII.
+        # A receiver may get an event twice, and recognises it by this id. Headers are ASCII.
         name = event.id.encode("ascii", "replace").decode().replace("\n", " ").replace("\r", " ")
         headers = {"X-Rollguard-Event": name}
         if key is not None:

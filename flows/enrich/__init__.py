@@ -1,1 +1,1 @@
-"""`rollguard enrich`: feedback that names a request alone gets the context that the request log has of it."""
+"""`rollguard enrich`: adds the request log's context to feedback that names only a request."""

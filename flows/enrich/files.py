@@ -1,7 +1,7 @@
-"""Feedback without context in a run over files: its requests are looked for among the events of the same run.
+"""Feedback without context in a run over files: its requests are looked up among the events of the same run.
 
-They are those that the request log would hold, so that files and Kafka come to the same. Only regular files are looked
-through, as a pipe can be read once.
+These are the requests that the request log would hold, so that files and Kafka give the same results. Only regular
+files are searched, as a pipe can be read only once.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -25,7 +25,7 @@ from operators.store.rows import Coded, Column, Rows
 
 
 class GivenFile(msgspec.Struct, frozen=True, kw_only=True):
-    """A file of a bounded run: what it carries is in its format, `form`; it may hold other streams than its own."""
+    """A file of a bounded run, in format `form`; it may hold other streams besides its own."""
 
     path: Path
     stream: Stream
@@ -33,9 +33,9 @@ class GivenFile(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def known_requests(files: Sequence[GivenFile], policy: Policy, started_ms: int) -> KnownRequests:
-    """Return the requests among the events of files that feedback without context in them names. OSError."""
+    """Return those requests of the files' events that feedback without context in the files names. OSError."""
     wanted = {name for each in files for name in _without_context(each, policy, started_ms)}
-    # Whose ids they are does not matter here, so no key is needed.
+    # Users' ids do not matter here, so no key is needed.
     log_policy = msgspec.structs.replace(policy, archive=msgspec.structs.replace(policy.archive, ids="full"))
     answers: list[Answer] = []
     for each in files if wanted else ():
@@ -62,7 +62,7 @@ def _without_context(each: GivenFile, policy: Policy, started_ms: int) -> Iterat
 
 
 def messages_of(each: GivenFile, policy: Policy, started_ms: int) -> Iterator[Messages]:
-    """Return the messages of a file; none of what is no regular file. OSError."""
+    """Return the messages of a file; none if it is not a regular file. OSError."""
     if not each.path.is_file():
         return
     opened = reader_of(each.form)
@@ -75,7 +75,7 @@ def messages_of(each: GivenFile, policy: Policy, started_ms: int) -> Iterator[Me
 
 
 def reader_of(form: str) -> Callable[[Path, int, int, Advanced], Reader]:
-    """Return what reads files of a format."""
+    """Return the reader of files of a format."""
     if form == "arrow":
         from operators.connectors.arrow_files import arrow_reader  # noqa: PLC0415  # It brings pyarrow.
 

@@ -15,7 +15,7 @@ from operators.sources.enrich import Item, Outgoing
 from operators.store.rows import Rows
 
 NAME = "rollguard_enrich"
-INPUT = f"{NAME}.input"  # The step whose state says where reading goes on.
+INPUT = f"{NAME}.input"  # The step whose state says where reading continues.
 
 
 def build(
@@ -35,7 +35,7 @@ def build(
 
 
 def to_feedback(topic: str) -> Callable[[Outgoing], list[KafkaMessage]]:
-    """Return what makes a message of each item, with the place where it came from."""
+    """Return a function that makes a message of each item, with the item's origin."""
 
     def encode(outgoing: Outgoing) -> list[KafkaMessage]:
         return [

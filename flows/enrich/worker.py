@@ -1,7 +1,7 @@
 """The long-running worker of enrich: raw feedback from Kafka, requests from ClickHouse, feedback with context to Kafka.
 
-How far it is is saved when an epoch ends, after what it wrote was stored. What is written again after a crash says
-where it came from, and readers drop it.
+Its position is saved when an epoch ends, after its output was stored. Output written again after a crash names its
+origin, and readers drop it.
 """
 
 import logging
@@ -36,7 +36,7 @@ log = logging.getLogger(LOGGER)
 
 
 def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics) -> None:
-    """Run until `stop` is requested. Raises what stopped it: the failures of connectors, or of the engine."""
+    """Run until `stop` is requested. Raises what stopped it: failures of connectors, or of the engine."""
     enrich = _Enrich(where, policy, options, stop, metrics)
     process.run(where, options, stop, metrics, enrich.run_once)
 
@@ -99,7 +99,7 @@ class _Enrich:
 
 
 class _Watcher(Watcher):
-    """Turns what happens to enrich into metrics and log lines."""
+    """Turns enrich's events into metrics and log lines."""
 
     def taken(self, name: str, taken: TakenFeedback) -> None:
         if taken.complete or taken.rejects:

@@ -1,1 +1,1 @@
-"""`rollguard evaluate`: a sample of the requests is judged, and what judges say becomes feedback."""
+"""`rollguard evaluate`: has a sample of the requests judged; the judgements become feedback."""

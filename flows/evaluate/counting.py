@@ -1,11 +1,11 @@
-"""What judging came to, moved into the metrics."""
+"""Counts the results of judging, in metrics."""
 
 from operators.metrics import Metrics
 from operators.sources.evaluate import TakenEvents
 
 
 def count_taken(metrics: Metrics, name: str, taken: TakenEvents) -> None:
-    """Move the metrics by what some work of the input `name` came to."""
+    """Add the results of some work on the input `name` to the metrics."""
     metrics.add("items", taken.events, "events")
     metrics.add("waiting", taken.waiting, name)
     judgements = taken.judgements

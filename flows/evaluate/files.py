@@ -1,4 +1,4 @@
-"""Files judged: `rollguard evaluate FILE...` writes the feedback, and the judges' own events, as files in a folder."""
+"""Judges files: `rollguard evaluate FILE...` writes the feedback, and the judges' own events, as files in a folder."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -24,11 +24,11 @@ EPOCH = timedelta(seconds=1)
 
 
 class OutputThere(Exception):
-    """The folder has such files already."""
+    """The folder already has such files."""
 
 
 class Outcome:
-    """What a run came to."""
+    """The result of a run."""
 
     def __init__(self) -> None:
         self.events = self.refused = self.judged = self.failed = self.skipped = 0
@@ -51,11 +51,11 @@ def run(
     form: str = "native",
     reported: frozenset[str] = frozenset(),
 ) -> Outcome:
-    """Judge files, each a partition, to their end; `folder` is where the policy's own files lie.
+    """Judge files, each a partition, to their end; `folder` has the files that the policy names.
 
-    Requests that are `reported` are judged whatever the rates are.
+    `reported` requests are judged whatever the rates are.
 
-    OutputThere; PolicyError where a judge cannot be asked; OSError. Whatever stopped it early is raised.
+    OutputThere; PolicyError where a judge cannot be asked; OSError. Raises whatever stopped it early.
     """
     for path in files:
         path.open("rb").close()
@@ -93,7 +93,7 @@ def _sinks(out: Path, stop: Stop) -> tuple[tuple[str, LineFile[Spoken]], ...]:
 
 
 def require_new(out: Path) -> None:
-    """Make the folder for what comes out. OutputThere, OSError."""
+    """Make the output folder. OutputThere, OSError."""
     out.mkdir(parents=True, exist_ok=True)
     there = [str(out / name) for name in (FEEDBACK, EVENTS) if (out / name).exists()]
     if there:

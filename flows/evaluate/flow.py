@@ -13,11 +13,11 @@ from operators.ingest.relayed import origin_header
 from operators.sources.evaluate import Item, Spoken
 
 NAME = "rollguard_evaluate"
-INPUT = f"{NAME}.input"  # The step whose state says where reading goes on.
+INPUT = f"{NAME}.input"  # The step whose state says where reading continues.
 
 
 def build(source: Source[Item], *sinks: tuple[str, Sink[Item]]) -> Dataflow:
-    """Return the dataflow; each sink, by its name, gets all that is said."""
+    """Return the dataflow; each sink, by its name, gets all output."""
     flow = Dataflow(NAME)
     outgoing = op.input("input", flow, source)
     for name, sink in sinks:
@@ -26,9 +26,9 @@ def build(source: Source[Item], *sinks: tuple[str, Sink[Item]]) -> Dataflow:
 
 
 def to_topics(feedback: str, events: str | None) -> Callable[[Spoken], list[KafkaMessage]]:
-    """Return what makes messages of what is said, each with the place where its request stood.
+    """Return a function that makes messages of the output, each with the position of its request.
 
-    Without a topic for them the judges' events are not written.
+    Without a topic for them, the judges' events are not written.
     """
 
     def encode(spoken: Spoken) -> list[KafkaMessage]:

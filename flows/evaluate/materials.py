@@ -1,4 +1,4 @@
-"""What judging needs beside the policy: files that it names, keys of endpoints, and the judges themselves."""
+"""What judging needs besides the policy: files that it names, keys of endpoints, and the judges themselves."""
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -27,14 +27,14 @@ T = TypeVar("T")
 
 
 class Reference(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """An input, and the answer that is expected of it."""
+    """An input, and its expected answer."""
 
     input: str
     expected: str
 
 
 class Clients(msgspec.Struct, frozen=True):
-    """How evaluators are asked that do not run here, and how two answers are compared."""
+    """How to ask evaluators that run elsewhere, and to compare two answers."""
 
     ask: Ask
     compare: Callable[[Llm, JudgedCase, JudgedCase], "Future[Judged]"]
@@ -42,7 +42,7 @@ class Clients(msgspec.Struct, frozen=True):
 
 @contextmanager
 def judges_of(policy: Policy, folder: Path) -> Iterator[Judges]:
-    """Open all judges of a policy, whose files lie in `folder`. PolicyError where something is not there."""
+    """Open all judges of a policy, whose files lie in `folder`. PolicyError where something is missing."""
     require_evaluators(policy)
     models = [each for each in policy.evaluators if isinstance(each, Llm)]
     golden = {each.name: _golden(each, folder) for each in models if each.golden is not None}
@@ -53,7 +53,7 @@ def judges_of(policy: Policy, folder: Path) -> Iterator[Judges]:
 
 @contextmanager
 def clients_of(evaluators: Sequence[AnswerEvaluator]) -> Iterator[Clients]:
-    """Open the clients of some evaluators. PolicyError where a key is not there."""
+    """Open the clients of some evaluators. PolicyError where a key is missing."""
     models = [each for each in evaluators if isinstance(each, Llm)]
     functions = [each for each in evaluators if isinstance(each, PythonFunction)]
     keys = {each.name: _key(each) for each in models if each.key_env is not None}
@@ -109,7 +109,7 @@ def _references(name: str | None, folder: Path) -> dict[str, str]:
 
 
 def _lines(key: str, name: str, folder: Path, kind: type[T]) -> list[T]:
-    """Return the lines of a file, looked for beside the policy and then in the working directory."""
+    """Return the lines of a file, searched for beside the policy and then in the working directory."""
     path = next((place for place in (folder / name, Path(name)) if place.is_file()), None)
     if path is None:
         raise PolicyError(key, name, "is no file beside the policy, nor in the working directory")

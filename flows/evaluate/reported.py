@@ -1,4 +1,4 @@
-"""Which requests users complain of: by files of feedback, or by what is stored."""
+"""Which requests users complain about: from files of feedback, or from the store."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
@@ -20,7 +20,7 @@ REPORTED = "reported.ndjson"
 
 
 def complained_of(files: Sequence[Path], policy: Policy, form: str, started_ms: int) -> tuple[frozenset[str], int]:
-    """Return the ids of the requests that feedback in these files complains of, and how much is refused. OSError."""
+    """Return the ids of requests that feedback in these files complains about, and the number refused. OSError."""
     decoder = FORMATS[form].decoder("feedback", policy)
     found: set[str] = set()
     refused = 0
@@ -37,9 +37,9 @@ def complained_of(files: Sequence[Path], policy: Policy, form: str, started_ms: 
 
 
 def for_reports(policy: Policy) -> Policy:
-    """Return a policy that draws nothing, so that all it judges is what is reported; golden cases are the worker's.
+    """Return a policy that draws no sample and judges only reported requests; golden cases are left to the worker.
 
-    Else what the worker left out for its budget would count for its version where somebody complained, and only there.
+    Otherwise requests that the worker left out for its budget would count for it, and only where users complained.
     """
     evaluators = tuple(
         msgspec.structs.replace(each, share=0.0, **({"golden": None} if isinstance(each, Llm) else {}))
@@ -50,9 +50,9 @@ def for_reports(policy: Policy) -> Policy:
 
 
 def stored(url: str, days: int, most: int, folder: Path) -> tuple[Path, frozenset[str]]:
-    """Write the requests of the last days that users complain of and nobody has judged; return the file, and their ids.
+    """Write the unjudged requests of the last days that users complain about; return the file, and their ids.
 
-    Of a model they are the newest, at most so many: one whose judgement fails each time keeps no later one waiting.
+    Of each model they are the newest, at most `most`, so a request whose judgement always fails blocks no later one.
 
     ClickHouseError, QueryError, OSError.
     """

@@ -5,6 +5,6 @@ from operators.policy.policy import Policy
 
 
 def require_evaluators(policy: Policy) -> None:
-    """Refuse a policy without any. PolicyError."""
+    """Refuse a policy without evaluators. PolicyError."""
     if not policy.evaluators:
         raise PolicyError("evaluator", [], "names none: there is nothing to judge by")

@@ -1,4 +1,4 @@
-"""What was judged into files, sent to the topics that the worker writes, as it would be said now."""
+"""Sends judgements from files to the topics that the worker writes, as if made now."""
 
 from pathlib import Path
 
@@ -10,15 +10,15 @@ from operators.connectors.stop import Stop
 
 
 def require_topics(where: Settings) -> None:
-    """KafkaFailure where nothing could be sent: what is judged costs."""
+    """KafkaFailure where nothing could be sent, before judging costs anything."""
     for topic in _topics(where).values():
         partitions_of(where.kafka, [topic])
 
 
 def send(where: Settings, folder: Path, stop: Stop) -> None:
-    """Send what was judged, stamped with the present time: stamped with its request's, days ago, it would be too late.
+    """Send judgements with the present time: with that of their requests, days ago, they would be too late.
 
-    OSError or KafkaFailure; what was sent then stays sent.
+    OSError or KafkaFailure; what was sent until then stays sent.
     """
     for name, topic in _topics(where).items():
         produce.run([folder / name], where.kafka, produce.Options(topic=topic, now=True), stop)

@@ -1,7 +1,7 @@
 """The long-running worker of evaluate: Kafka's events in, judged; feedback and the judges' own events to Kafka.
 
-How far it is is saved when an epoch ends, after what it said was stored. What is judged again after a crash says where
-it came from, and readers drop it.
+Its position is saved when an epoch ends, after its output was stored. Judgements made again after a crash name their
+origin, and readers drop them.
 """
 
 import logging
@@ -35,7 +35,7 @@ log = logging.getLogger(LOGGER)
 
 
 def run(where: settings.Settings, policy: Policy, options: Options, stop: Stop, metrics: Metrics) -> None:
-    """Run until `stop` is requested. PolicyError where a judge cannot be asked; else what stopped it."""
+    """Run until `stop` is requested. Raises what stopped it; PolicyError where a judge cannot be asked."""
     require_evaluators(policy)
     evaluate = _Evaluate(where, policy, options, stop, metrics)
     process.run(where, options, stop, metrics, evaluate.run_once)
@@ -97,7 +97,7 @@ def _number(name: str) -> int:
 
 
 class _Watcher(Watcher):
-    """Turns what happens to evaluate into metrics and log lines."""
+    """Turns evaluate's events into metrics and log lines."""
 
     def __init__(self, *args: object) -> None:
         super().__init__(*args)  # type: ignore[arg-type]
