@@ -25,7 +25,7 @@ def line(text: str, longest: int = NAME_MAX) -> str:
 
 
 def slice_words(text: str) -> str:
-    r"""Return a slice as people read it, with values in quotes that are empty or could be mistaken for something.
+    r"""Return a slice as people read it, with quotes around values that are empty or ambiguous.
 
     >>> slice_words("region=eu,segment=a\\,b"), slice_words("region="), slice_words("*")
     ('region=eu,segment="a,b"', 'region=""', '*')

@@ -37,7 +37,7 @@ Signal = Literal[
     "returned",  # a withdrawn version serves, and traffic is pinned away from it
     "barred",  # a withdrawn version serves, and a pin would stop others that may serve
     "overridden",  # somebody lets the candidate run
-    "revoked",  # nobody lets the candidate run any more
+    "revoked",  # the override is taken back
     "resumed",  # the same, for a version that no release is about
     "ended",  # nothing about it has to be known any more
 ]

@@ -1,8 +1,8 @@
 """Releases under way for which a pane changes nothing but counts, and writes nothing.
 
 These are most releases in most panes: the candidate serves, nothing is found, nothing holds. For each part of such a
-release, what `begin_pane` and `end_pane` would do with it is repeated here as the condition under which it stays as it
-is. A condition that is too strict costs time; a missing one is found by `tests/laws/test_uneventful.py`.
+release the conditions here say when `begin_pane` and `end_pane` would leave it as it is. One that is too strict costs
+time; a missing one is found by `tests/laws/test_uneventful.py`.
 """
 
 from collections.abc import Mapping, Sequence

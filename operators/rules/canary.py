@@ -46,9 +46,9 @@ class CanaryEvaluator(CanaryState):
     ) -> tuple[list[Verdict], dict[Comparison, CanaryResult], list[Rows]]:
         """Take a pane; return the verdicts that changed, the result of each release that has been compared, and rows.
 
-        `labels` are those that came in the pane, `delays` those known before it, `spreads` the measures of the pane;
-        `policy` is the hash that rows name, `rings` the slices to which releases are limited. For releases that are
-        `warming` the pane counts nothing but labels.
+        `labels` are those that came in the pane, `delays` were learned from labels before it, `spreads` are its
+        measures; `policy` is the hash that rows name, `rings` the slices to which releases are limited. For releases
+        that are `warming` the pane counts only labels, and sets limits of measures.
         """
         releases = self.followed(releases)
         gather(self, counts, names, releases, spreads, warming)

@@ -38,7 +38,7 @@ def gather(
 ) -> None:
     """Add what came in with a pane to the running blip; where a blip ends, the processes bet on its counts.
 
-    Nothing of releases that are `warming` is counted.
+    Releases that are `warming` count for nothing but the limits of their measures.
     """
     number, place = divmod(counts.pane, canary.blip_panes)
     if canary.blip is not None and number != canary.blip:

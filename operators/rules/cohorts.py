@@ -1,8 +1,8 @@
 """Labels of a release grouped by when their requests were made, so that both versions are compared at the same age.
 
-A block is the requests of some panes, and those of their labels that came within the age called mature: labels that
-came sooner or later in one version than in the other make no difference. A block is complete when its last request is
-that old, whatever came meanwhile. The age is set by the policy, or learned from the baseline's labels
+A block is the requests of some panes, and those of their labels that came within the age called mature, so that
+labels of both versions have had the same time to come. A block is complete when its last request is that old, whatever
+came meanwhile. The age is set by the policy, or learned from the baseline's labels
 (`label_delays.py`). A block's age is known before its first request, from labels that came before: no label of a block
 decides what the block is, so its e-values keep their promise. Until the age is believed it may grow from block to
 block, and nothing is promoted; once it is believed it is frozen for the release.
@@ -23,7 +23,7 @@ from operators.rules.missing_labels import LONG
 from operators.window.label_ages import UNDATED, LabelAges
 from operators.wire.control import Maturity
 
-BLOCKS = 60  # The number of blocks per age: how many are waited for at once. None lasts longer than this part of it.
+BLOCKS = 60  # Blocks per age: so many are waited for at once, and none lasts longer than this part of the age.
 Values = tuple[str, ...]  # A finest slice, by the values of all dimensions.
 Counts = tuple[int, int, int]  # Labels, bad ones, and those that do not say when their requests were made.
 Arms = tuple[dict[Values, Counts], dict[Values, Counts]]  # Of candidate and baseline.

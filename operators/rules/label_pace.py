@@ -17,7 +17,7 @@ from operators.stats.multiple_testing import Bools
 from operators.stats.ratio_bound import lower, upper
 from operators.window.label_ages import UNDATED, LabelAges
 
-TIMES = 1.5  # Versions whose traffic grows or falls apart differ in their shares of late labels, but by less than that.
+TIMES = 1.5  # Traffic that grows or falls in one version alone changes its share of late labels by less than this.
 ALPHA = 0.05  # Of each bound.
 KINDS = ("good", "bad")
 

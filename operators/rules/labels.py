@@ -48,7 +48,7 @@ def labels_of(part: Partial | None, policy: Policy) -> Labels:
     if part is None or not len(part.ages):
         return NO_LABELS
     ages = decode(part.ages, part.slis.shape[1])
-    if cohorts := by_cohorts(policy.slis):  # Those count as events once their time is over (`window/maturing.py`).
+    if cohorts := by_cohorts(policy.slis):  # Those count when their time is over (`window/maturing.py`).
         ages = LabelAges(*(column[~np.isin(ages.sli, list(cohorts))] for column in ages))
     every = list(part.series)
     series = [every[index] for index in part.which.tolist()]
