@@ -1,4 +1,4 @@
-"""`rollguard page`, and `--page` of what runs: the page is imported only where it is asked for."""
+"""`rollguard page`, and the option `--page` of other commands: the page is imported only where it is wanted."""
 
 import importlib.util
 import sys
@@ -28,10 +28,9 @@ PageOption = Annotated[
 
 
 class Given(msgspec.Struct, frozen=True, kw_only=True):
-    """How a page is served: the `names` it answers to, the `proxies` that say who asks, how `commands` are sent.
+    """How a page is served: the `names` it answers to, the `proxies` that name users, how `commands` are sent.
 
-    `cases` is the address of the store for a user who may add to cases, `causes` and `evaluators` are
-    those of the policy.
+    `cases` is the store's address with a user who may add to cases; `causes` and `evaluators` are the policy's.
     """
 
     names: Sequence[str] = ()
@@ -49,7 +48,7 @@ def server_of(
     listen: str | None,
     given: Given = Given(),  # noqa: B008  # Frozen.
 ) -> "Server | None":
-    """Return the page of a store, ready to begin; None where none is asked for. OSError; exits where it may not be."""
+    """Return the page of a store, ready to begin; None where none is wanted. OSError; exits where it is not allowed."""
     if listen is None:
         return None
     try:
@@ -87,7 +86,7 @@ def ended(server: "Server | None") -> Iterator[None]:
 
 @contextmanager
 def beside(where: settings.Settings, url: str, listen: str | None) -> Iterator[None]:
-    """Serve the page while the context lasts, where it is asked for."""
+    """Serve the page while the context lasts, where it is wanted."""
     server = server_of(where, url, listen)
     with ended(server):
         opener(server)()
@@ -95,12 +94,12 @@ def beside(where: settings.Settings, url: str, listen: str | None) -> Iterator[N
 
 
 def opener(server: "Server | None") -> Callable[[], None]:
-    """Return what lets the page answer, once the store has its tables."""
+    """Return the function that lets the page answer, for when the store has its tables."""
     return (lambda: None) if server is None else server.begin
 
 
 def stay(address: str, stop: Stop) -> None:
-    """Wait until somebody asks to stop."""
+    """Wait until a stop is requested."""
     typer.echo(f"the page stays at {address}; Ctrl-C ends")
     sys.stdout.flush()
     while not stop.requested:
@@ -108,7 +107,7 @@ def stay(address: str, stop: Stop) -> None:
 
 
 def print_status(url: str, at: str, console: Console) -> None:
-    """Print the first page as text. Exits on a wrong time, and where the store does not answer."""
+    """Print the first page as text. Exits on a wrong time, or if the store does not answer."""
     from flows.page.asked import WrongAddress, asked_of  # noqa: PLC0415  # They bring the driver of ClickHouse.
     from flows.page.store import NoAnswer, Store  # noqa: PLC0415
     from flows.status import print_status as print_it  # noqa: PLC0415
@@ -125,14 +124,14 @@ def print_status(url: str, at: str, console: Console) -> None:
 
 
 def is_desk() -> bool:
-    """Tell whether somebody sits here who can be shown the page in a browser, and it is installed."""
+    """Tell whether a person here can be shown the page in a browser, and the page is installed."""
     if importlib.util.find_spec("starlette") is None:
         return False
     return sys.stdout.isatty() and settings.has_display()
 
 
 def show(address: str, browser: bool) -> None:
-    """Say where the page is, and open it where somebody wants that."""
+    """Print the page's address, and open it where that is wanted."""
     typer.echo(f"page: {address}")
     sys.stdout.flush()
     if browser:

@@ -64,11 +64,11 @@ def page_command(
 
 
 def commanding(where: settings.Settings, given: Given, file: Path | None, key: str | None) -> Given:
-    """Return how a page is served that sends commands, no others than its key may sign. PolicyError."""
+    """Return how to serve a page that sends commands, only those that its key may sign. PolicyError."""
     kinds: Sequence[str] = RIGHTS
     if key is not None:
         policy = policy_files.load_policy(where.policy)
-        command_secrets.secret_of(where, policy, key)  # Better now than when somebody needs it.
+        command_secrets.secret_of(where, policy, key)  # Better to fail now than when a command is needed.
         kinds = next(each.types for each in policy.commands.key if each.id == key)
     return msgspec.structs.replace(
         given, commands=lambda command: commands.send(command, where, file, key), kinds=kinds
@@ -76,7 +76,7 @@ def commanding(where: settings.Settings, given: Given, file: Path | None, key: s
 
 
 def with_cases(where: settings.Settings, given: Given, url: str) -> Given:
-    """Return how a page is served on which people work on cases of a store. PolicyError."""
+    """Return how to serve a page on which people work on a store's cases. PolicyError."""
     policy = policy_files.load_policy(where.policy)
     return msgspec.structs.replace(
         given,

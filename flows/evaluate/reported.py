@@ -39,7 +39,7 @@ def complained_of(files: Sequence[Path], policy: Policy, form: str, started_ms: 
 def for_reports(policy: Policy) -> Policy:
     """Return a policy that draws no sample and judges only reported requests; golden cases are left to the worker.
 
-    Otherwise requests that the worker left out for its budget would count for it, and only where users complained.
+    Otherwise requests beyond the worker's budget would count for their version, but only where users complained.
     """
     evaluators = tuple(
         msgspec.structs.replace(each, share=0.0, **({"golden": None} if isinstance(each, Llm) else {}))

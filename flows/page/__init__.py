@@ -1,1 +1,1 @@
-"""The live page: what rollguard decides, on what evidence, for people who look at it."""
+"""The live page: shows people what rollguard decides, and on what evidence."""

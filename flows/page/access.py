@@ -1,4 +1,4 @@
-"""Who may look, and who they are: everybody on this machine, whoever knows the token, or whom a proxy names."""
+"""Who may see the page, and under which name: all on this machine, those with the token, or those a proxy names."""
 
 import ipaddress
 from collections.abc import Collection
@@ -12,12 +12,12 @@ from flows.page.security import COOKIE, LOOPBACK_NAMES, NotAllowed, host_of, is_
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 USER_HEADER = "x-forwarded-user"
 USER_MAX = 200
-NOBODY = ""  # Somebody who may look, of whom no name is known.
+NOBODY = ""  # A user who may see the page, but has no known name.
 PROBES = ("/livez", "/readyz")
 
 
 class Access(msgspec.Struct, frozen=True, kw_only=True):
-    """`token` is what people log in with; `proxies` are whence `X-Forwarded-User` is believed; `names` of the page."""
+    """`token` is what people log in with; `proxies` may set `X-Forwarded-User`; `names` are the page's."""
 
     token: str | None = None
     names: frozenset[str] = LOOPBACK_NAMES
@@ -25,11 +25,11 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def of(cls, token: str | None, names: Collection[str] = (), proxies: Collection[str] = ()) -> "Access":
-        """NotAllowed where a proxy is no network."""
+        """NotAllowed where a proxy is not a network."""
         return cls(token=token, names=frozenset(names) | LOOPBACK_NAMES, proxies=tuple(map(_network, proxies)))
 
     def refusal(self, request: Request) -> Response | None:
-        """Return the answer to somebody who may not see this, None to all others."""
+        """Return the refusal of a request that may not see this, None for all others."""
         path = request.url.path
         if path in PROBES:  # A supervisor knows addresses, not names.
             return None
@@ -42,7 +42,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
         return RedirectResponse("/login", 303)
 
     def user(self, request: Request) -> str | None:
-        """Return who asks, `NOBODY` where that is not known, None where they may not look."""
+        """Return the user, `NOBODY` for one without a name, None for one who may not see the page."""
         if self.proxies:
             return self._proxied(request)
         if self.token is None:
@@ -53,7 +53,7 @@ class Access(msgspec.Struct, frozen=True, kw_only=True):
         return user_of(self.token, request.cookies.get(COOKIE, ""))
 
     def _proxied(self, request: Request) -> str | None:
-        """Return whom the proxy names: nobody else may, and two names are none."""
+        """Return the user whom the proxy names; only proxies may name users, and two names count as none."""
         peer = request.client.host if request.client is not None else ""
         try:
             trusted = any(ipaddress.ip_address(peer) in network for network in self.proxies)

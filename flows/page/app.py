@@ -1,4 +1,4 @@
-"""The page as an ASGI application: addresses to views, views to HTML or JSON, and what is new as server-sent events."""
+"""The page as an ASGI application: addresses to views, views to HTML or JSON, and updates as server-sent events."""
 
 import asyncio
 import hashlib
@@ -35,7 +35,7 @@ from flows.page.views.request import request as request_view
 from flows.page.views.scores import scores
 
 View = Callable[[Store, Asked], Row]
-# Path, name of the template, and what it shows.
+# Path, name of the template, and its view.
 PAGES: tuple[tuple[str, str, View], ...] = (
     ("/", "overview", overview),
     ("/m/{model}", "model", model),
@@ -55,8 +55,8 @@ PAGES: tuple[tuple[str, str, View], ...] = (
 WITH_LINES = frozenset({"model", "release", "drift", "scores"})
 WAIT_S = 0.25
 COMMENT_S = 15.0
-RETRY_MS = 1_000  # After which a browser asks anew for a stream that was cut.
-CONNECTIONS_MAX = 64  # Of people who look at once; one more is told to come back.
+RETRY_MS = 1_000  # After this a browser reopens a stream that was cut.
+CONNECTIONS_MAX = 64  # Streams at one time; further browsers are told to come back.
 
 
 class Page:
@@ -95,7 +95,7 @@ class Page:
         )
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        """Guard what comes in, and give every answer the headers that keep it safe."""
+        """Check each request, and add the security headers to each answer."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
@@ -114,7 +114,7 @@ class Page:
         await (refused or self.app)(scope, receive, guarded)
 
     def end(self) -> None:
-        """Let the streams to browsers end, so that the server can."""
+        """End the streams to browsers, so that the server can end."""
         self._ending = True
 
     def _refusal(self, request: Request) -> Response | None:
@@ -157,7 +157,7 @@ class Page:
         shown = view(self.store, asked)
         if form == "json":
             return msgspec.json.encode(shown, enc_hook=str)
-        # What happened cannot be commanded, only what is.
+        # Commands make sense for the present, not for a past moment.
         may = self._desk.kinds if self._desk is not None and asked.is_now else frozenset()
         return page(name, asked=asked, path=request.url.path, may=may, **shown).encode()
 
@@ -173,7 +173,7 @@ class Page:
         )
 
     async def _stream(self, request: Request) -> AsyncIterator[str]:
-        """Say the number of what is new, and now and then nothing, so that both ends know of each other."""
+        """Send the number of each update, and now and then nothing, so that both ends know of each other."""
         self._open += 1
         sent, waited = -1, 0.0
         try:
@@ -200,7 +200,7 @@ class Page:
         if self._desk is None:
             return self._failed("command", 404, "this page takes no commands")
         answer = await self._desk.take(request, self._access.user(request) or NOBODY)
-        await run_in_threadpool(self.live.look)  # What was done with a case is seen at once.
+        await run_in_threadpool(self.live.look)  # Shows the change of a case at once.
         return answer
 
     async def _case(self, request: Request) -> Response:
@@ -218,7 +218,7 @@ class Page:
             if is_token(token, given.get("token", "")):
                 user = given.get("user", "").strip()[:USER_MAX]
                 answer = RedirectResponse("/", 303)
-                # Whoever lies about it makes the cookie stricter.
+                # A forged header only makes the cookie stricter.
                 secure = "https" in (request.url.scheme, request.headers.get("x-forwarded-proto"))
                 answer.set_cookie(
                     COOKIE, session(token, user), httponly=True, samesite="strict", secure=secure, max_age=12 * 3_600

@@ -1,4 +1,4 @@
-"""What somebody asks for in the address of a page, checked: names, a slice, a moment, a range."""
+"""What the address of a page asks for, checked: names, a slice, a moment, a range."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ from operators.spans import DAY_MS
 
 NAME_MAX = 512
 RANGE_MS_MAX = 31 * DAY_MS
-FAR_MS = 4_102_444_800_000  # The year 2100: later than all there is.
+FAR_MS = 4_102_444_800_000  # The year 2100: later than all data.
 NOW = "now"
 KNOWN = frozenset({"model", "version", "slice", "sli", "type", "field", "at", "since", "from", "to", "page", "find"})
 
@@ -22,9 +22,9 @@ class WrongAddress(ValueError):
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """`at` is the moment looked at, `FAR_MS` for now; lines go from `begin` to `end` [Unix ms], None as it fits.
+    """`at` is the moment shown, `FAR_MS` for now; lines go from `begin` to `end` [Unix ms], None: chosen to fit.
 
-    `since` says in place of `begin` how far back they go [ms].
+    `since` says, in place of `begin`, how far back lines go [ms].
     """
 
     id: str = ""
@@ -47,16 +47,16 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def is_list(self) -> bool:
-        """Tell whether slices are looked through, by hundreds or by name."""
+        """Tell whether slices are listed, by hundreds or by name."""
         return bool(self.page or self.find)
 
     @property
     def has_range(self) -> bool:
-        """Tell whether it is said of which time lines are drawn."""
+        """Tell whether the address gives the time of the lines."""
         return (self.since, self.begin, self.end) != (None, None, None)
 
     def span(self, counted: int, back: int, floor: int = 0) -> tuple[int, int]:
-        """Return from when to when lines go: to `counted`, and so far `back`, unless it is said. WrongAddress."""
+        """Return start and end of the lines: `back` before `counted` to `counted`, unless given. WrongAddress."""
         end = counted if self.end is None else min(self.end, counted)
         start = max(end - (self.since or back), floor) if self.begin is None else self.begin
         if start >= end:
@@ -67,7 +67,7 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def stay(self) -> str:
-        """What a link to another part of the same page adds to its own parameters."""
+        """The parameters that a link to another part of the same page adds to its own."""
         range_ = {"from": self.begin, "to": self.end, "at": None if self.is_now else self.at}
         parts = {name: iso(ms) for name, ms in range_.items() if ms is not None}
         if self.since is not None:
@@ -76,12 +76,12 @@ class Asked(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def suffix(self) -> str:
-        """What a link needs to stay at this moment."""
+        """The parameters that a link needs to stay at this moment."""
         return "" if self.is_now else "?" + urlencode({"at": iso(self.at)})
 
 
 def asked_of(path: Mapping[str, str], query: Mapping[str, str]) -> Asked:
-    """Return what is asked for. WrongAddress."""
+    """Return what an address asks for. WrongAddress."""
     for name, value in (*path.items(), *query.items()):
         if len(value) > NAME_MAX * 3:
             raise WrongAddress(f"{name} is longer than {NAME_MAX} characters")
@@ -104,7 +104,7 @@ def asked_of(path: Mapping[str, str], query: Mapping[str, str]) -> Asked:
 
 
 def segment(name: str) -> str:
-    """Return a name as one part of a path, whatever it holds: a server undoes one of the two quotings too early.
+    """Return a name as one part of a path, whatever it holds: quoted twice, as servers undo one quoting too early.
 
     >>> segment("v2"), segment("org/model"), segment("..")
     ('v2', 'org%252Fmodel', '%252E%252E')
@@ -116,7 +116,7 @@ def segment(name: str) -> str:
 
 
 def _range(query: Mapping[str, str]) -> dict[str, int | None]:
-    """Return of which time lines are asked for. WrongAddress."""
+    """Return the time that lines are asked for. WrongAddress."""
     since = _since(query.get("since", ""))
     begin, end = (_moment(name, query[name]) if query.get(name) else None for name in ("from", "to"))
     if begin is not None and since is not None:

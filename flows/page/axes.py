@@ -64,7 +64,7 @@ def x_axis(scale: ChartScale) -> list[str]:
 
 
 def share_axis(scale: ChartScale) -> list[str]:
-    """Return the axis of what is not time: thousandths, said as parts of one."""
+    """Return the axis of a chart not over time: thousandths, shown as parts of one."""
     return [
         f'<text class="tick" x="{scale.x(at):.1f}" y="{scale.height - 6}" text-anchor="middle">{at / 1000:g}</text>'
         for at in range(0, 1_001, 200)

@@ -1,4 +1,4 @@
-"""Forms that browsers send, read as far as a small limit: whoever sends one need not have logged in yet."""
+"""Reads forms that browsers send, up to a small limit, as the sender may not have logged in yet."""
 
 import asyncio
 from urllib.parse import parse_qs
@@ -7,15 +7,15 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect, Request
 
 BODY_MAX = 64 << 10  # Bytes: many times what a form of the page has.
-BODY_S = 10.0  # Seconds that a whole body may take.
-_CLOSE = {"Connection": "close"}  # What was not read must not be taken for the next request.
+BODY_S = 10.0  # Seconds for a whole body.
+_CLOSE = {"Connection": "close"}  # Unread bytes must not be taken for the next request.
 
 
 async def form_of(request: Request, wait_s: float = BODY_S) -> dict[str, str]:
     """Return the first value of each field of a form.
 
-    HTTPException where it is larger than `BODY_MAX`, by what it says of itself or by what comes (413), where it takes
-    longer than `wait_s` (408), or where the sender goes away before its end (400).
+    HTTPException where the form is larger than `BODY_MAX`, as declared or as received (413), where it takes longer than
+    `wait_s` (408), or where the sender goes away before its end (400).
     """
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length[:20]) > BODY_MAX:

@@ -1,7 +1,7 @@
-"""Cases on the page: all of one, and what people do with it, by the same steps as `rollguard triage`.
+"""Cases on the page: all of a case, and what people do with it, by the same steps as `rollguard triage`.
 
-Off unless asked for. Only who is known by name sees a case, as it holds what was asked and answered. What they do is a
-row with their name, which stays.
+Off by default. Only users known by name see a case, as it holds questions and answers. Each action is stored for good
+as a row with the user's name.
 """
 
 import logging
@@ -24,16 +24,16 @@ log = logging.getLogger(LOGGER)
 
 
 class Cases:
-    """The cases of the store at `url`, whose user may add to them, with the `causes` and `evaluators` of the policy."""
+    """The cases of the store at `url`, as a user who may add to them; `causes` and `evaluators` are the policy's."""
 
     def __init__(self, url: str, causes: Sequence[str], evaluators: Sequence[str] = ()) -> None:
         self._url = url
         self._causes = tuple(causes)
         self._evaluators = tuple(evaluators)
-        self._lock = threading.Lock()  # Of two clicks the second finds what the first has done.
+        self._lock = threading.Lock()  # The second of two clicks sees what the first has done.
 
     def shown(self, name: str, user: str, token: str) -> Row:
-        """Return what the page of a case shows: its facts, and a form for whatever can be done with it. WrongAction."""
+        """Return what a case's page shows: its facts, and a form for each possible action. WrongAction."""
         with store.opened(self._url) as tables:
             (row,) = acting.found(tables, [name])
             (full,) = store.cases(tables, [row["id"]])
@@ -52,7 +52,7 @@ class Cases:
         }  # fmt: skip
 
     def act(self, made: Ticket, given: Mapping[str, str]) -> None:
-        """Do what a form was made for, once however often it comes. WrongAction, WrongCheck, PolicyError."""
+        """Do a form's action, once however often the form comes. WrongAction, WrongCheck, PolicyError."""
         with self._lock, store.opened(self._url) as tables:
             if _is_done(tables, made):
                 return
@@ -70,7 +70,7 @@ class Cases:
         log.info("a case from the page", extra={"fields": msgspec.to_builtins(made)})
 
     def _checks(self, given: Mapping[str, str]) -> list[Check]:
-        """Return what must hold of the answer. A test by an evaluator that nobody has could never be passed."""
+        """Return the checks of the answer. A test by an unknown evaluator could never be passed."""
         checks = checks_of(given)
         for name in named_evaluators(checks):
             if name not in self._evaluators:
@@ -79,7 +79,7 @@ class Cases:
 
 
 def checks_of(given: Mapping[str, str]) -> list[Check]:
-    r"""Return what must hold of the answer: a line of a field is one check. WrongCheck, WrongAction.
+    r"""Return the checks of the answer, one for each line of a field. WrongCheck, WrongAction.
 
     >>> [check.words for check in checks_of({"contains": "30 days\r\n\r\nsorry", "json": "1"})]
     ['contains "30 days"', 'contains "sorry"', 'json']
@@ -96,7 +96,7 @@ def checks_of(given: Mapping[str, str]) -> list[Check]:
 
 
 def _is_done(tables: Tables, made: Ticket) -> bool:
-    """Tell whether this person has done this with the case since the form was shown to them."""
+    """Tell whether the user has done this with the case since the form was shown."""
     rows = tables.ask(
         "SELECT at FROM triage_action_latest WHERE case_id = {case:String} AND type = {type:String}"
         " AND by = {by:String} AND toUnixTimestamp64Milli(at) >= {since:Int64}",

@@ -10,7 +10,7 @@ Point = tuple[int, float]  # Unix ms, value.
 class Line(msgspec.Struct, frozen=True, kw_only=True):
     """One line; `kind` is a class of the style sheet. `band` has (time, lower, upper).
 
-    `dots` is what each point says, and how large it is.
+    `dots` has the text and the size of each point.
     """
 
     name: str
@@ -37,10 +37,10 @@ class Level(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Chart(msgspec.Struct, frozen=True, kw_only=True):
-    """`label` is the sentence that a reader who does not see it hears. `low`, `high` are in the chart at least.
+    """`label` is the sentence for screen readers. `low` and `high` are always within the chart.
 
-    With `log` values are natural logarithms, and the axis says what they are logarithms of. `across` is what goes
-    from left to right in thousandths, such as a score, where that is not time.
+    With `log`, values are natural logarithms, and the axis shows the numbers themselves. `across` names what goes from
+    left to right in thousandths, such as a score, where that is not time.
     """
 
     name: str

@@ -1,12 +1,12 @@
-"""Where the points of a chart stand in its picture."""
+"""Where the points of a chart lie in its picture."""
 
 from collections.abc import Iterable
 
 from flows.page.chart import Chart, Point
 
 WIDTH, HEIGHT = 640, 190
-WIDE = 1_240, 280  # Of a chart as wide as the page: its letters are as large as those of the others.
-ROW, ROWS = 11, 3  # Above the lines stand the names of marks, in as many rows as they need.
+WIDE = 1_240, 280  # Size of a chart as wide as the page: its letters are as large as in other charts.
+ROW, ROWS = 11, 3  # The names of marks stand above the lines, in as many rows as they need.
 LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 22
 
 Place = tuple[float, float]  # From the left and from above.
@@ -32,7 +32,7 @@ class ChartScale:
         self.top = TOP + ROW * (max(self.rows, default=-1) + 1)
 
     def _rows(self) -> list[int]:
-        """Return the row of each mark's name: under that of one that it would touch."""
+        """Return the row of each mark's name: below a name that it would touch."""
         rows: list[int] = []
         for place, mark in enumerate(self.marks):
             near = place > 0 and self.x(mark.at) - self.x(self.marks[place - 1].at) < 70
@@ -48,7 +48,7 @@ class ChartScale:
         return self.height - BOTTOM - share * (self.height - self.top - BOTTOM)
 
     def places(self, points: Iterable[Point]) -> list[Place]:
-        """Return `x` and `y` of many points: most of what a page costs beside the store."""
+        """Return `x` and `y` of many points: most of a page's cost besides the store."""
         start, span, wide = self.start, self.end - self.start, self.width - LEFT - RIGHT
         low, range_, tall, foot = self.low, self.high - self.low, self.height - self.top - BOTTOM, self.height - BOTTOM
         return [

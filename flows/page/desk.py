@@ -1,6 +1,6 @@
-"""Commands from the page: a form that says what will happen, and its sending, by people whose name is known.
+"""Commands from the page: forms that say what will happen, sent by users who are known by name.
 
-Off unless asked for. Whoever sends one is logged here, named in the command, and told of on the control topic.
+Off by default. The sender is logged here, named in the command, and reported on the control topic.
 """
 
 import logging
@@ -31,14 +31,14 @@ from operators.wire.commands import AnyCommand
 KINDS: tuple[Kind, ...] = get_args(Kind)
 CASE_KINDS: tuple[CaseKind, ...] = get_args(CaseKind)
 STORE_FAULTS = (ClickHouseError, QueryError)
-SPANS = ("30m", "2h", "8h", "1d", "7d")  # Of a silence.
+SPANS = ("30m", "2h", "8h", "1d", "7d")  # Choices for a silence.
 log = logging.getLogger(LOGGER)
 
 
 class Desk:
-    """Takes the forms of a page; `send` signs a command and stores it where the worker reads; it says but `kinds`.
+    """Takes the forms of a page; `send` signs a command and stores it where the worker reads; only `kinds` are allowed.
 
-    Without `send` it takes no commands, without `cases` nothing is done with cases.
+    Without `send` it takes no commands, without `cases` no actions on cases.
     """
 
     def __init__(
@@ -55,7 +55,7 @@ class Desk:
         self.kinds = sent | (frozenset(CASE_KINDS) if cases is not None else frozenset())
 
     def form(self, request: Request, user: str) -> Response:
-        """Show what a command will do, and what has to be typed."""
+        """Show what a command will do, and what must be typed to send it."""
         kind = request.path_params["kind"]
         model, about = request.query_params.get("model", ""), request.query_params.get("about", "")
         fault = self._fault(kind, user) or _unfit(kind, model, about)
@@ -66,7 +66,7 @@ class Desk:
         return self._shown(ticket(kind, model, about, user), 200)
 
     async def take(self, request: Request, user: str) -> Response:
-        """Send the command of a form, and lead to what became of it."""
+        """Send the command of a form, and redirect to its outcome."""
         given = await form_of(request)
         try:
             made = self._checked(request, given.get("ticket", ""), user)
@@ -87,7 +87,7 @@ class Desk:
         return RedirectResponse(f"/command/{made.id}?{urlencode({'model': made.model})}", 303)
 
     async def case(self, name: str, user: str, why: str = "", code: int = 200) -> Response:
-        """Show a case, with what can be done with it."""
+        """Show a case, with its possible actions."""
         fault = self._fault("label", user)
         if fault is not None or self._cases is None:
             return _failed(*(fault or (404, "")))
@@ -112,7 +112,7 @@ class Desk:
         return RedirectResponse(f"/case/{segment(made.about)}", 303)
 
     def _checked(self, request: Request, text: str, user: str) -> Ticket:
-        """Return what a form was made for. NoTicket."""
+        """Return the ticket of a form. NoTicket."""
         if not is_of_this_site(request):
             raise NoTicket("a command comes from a form of this page alone")
         made = opened(text, self._token, user)
@@ -136,7 +136,7 @@ class Desk:
 
 
 def _typed(phrase: str) -> str:
-    """Return a phrase as a browser shows it, and people type it: spaces at its ends, or several, are seen by nobody."""
+    """Return a phrase as browsers show it and people type it: without spaces at its ends, or several in a row."""
     return " ".join(phrase.split())
 
 
@@ -159,11 +159,11 @@ def command_of(made: Ticket, span: str) -> AnyCommand:
 
 
 def is_of_this_site(request: Request) -> bool:
-    """Tell whether a browser says that a form comes from this very page; one that says nothing is not believed."""
+    """Tell whether the browser says that a form comes from this very page; without a word from it, no."""
     site = request.headers.get("sec-fetch-site")
     origin = request.headers.get("origin")
     own = {f"{scheme}://{request.headers.get('host', '')}" for scheme in ("http", "https")}
-    # Without referrers a browser names no origin in a form, but says that it stays on the site.
+    # Without referrers a browser names no origin for a form, but says that the form stays on the site.
     return origin in own if site is None else site == "same-origin" and origin in {*own, "null", None}
 
 

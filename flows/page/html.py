@@ -1,4 +1,4 @@
-"""Templates and static files, read once; whatever stands in an event is text, never markup."""
+"""Templates and static files, read once; the contents of events are text, never markup."""
 
 import hashlib
 from functools import cache
@@ -44,7 +44,7 @@ def environment() -> Environment:
 
 
 def page_link(runbook: str) -> str:
-    """Return where a page of what to do is opened; nothing where that is no address.
+    """Return the link to a runbook; empty where its name is not an address.
 
     >>> page_link("infra/runbooks/rollback.md"), page_link("https://wiki/x"), page_link("javascript:alert(1)")
     ('/runbook/rollback.md', 'https://wiki/x', '')
@@ -71,6 +71,6 @@ def static(name: str) -> tuple[bytes, str]:
 
 @cache
 def static_hash() -> str:
-    """Return what names all static files together: another one where any has changed."""
+    """Return a hash of all static files, which changes when any of them does."""
     files = sorted((HERE / "static").iterdir())
     return hashlib.blake2b(b"".join(path.read_bytes() for path in files), digest_size=6).hexdigest()

@@ -1,4 +1,4 @@
-"""What makes pages live: one look a second at how far the store is, and answers kept until it moves on."""
+"""Keeps pages live: polls the store's progress once a second, and keeps answers until it moves on."""
 
 import threading
 from collections import OrderedDict
@@ -7,11 +7,11 @@ from collections.abc import Callable
 from flows.page.store import NoAnswer, Store
 
 LOOK_S = 1.0
-KEPT_MAX = 256  # Answers: of a page of 20 KB some 5 MB.
+KEPT_MAX = 256  # Answers: some 5 MB with pages of 20 KB.
 
 
 class Live:
-    """`number` grows whenever something new was stored; `why` says why the store does not answer, if it does not."""
+    """`number` grows whenever something new is stored; `why` says why the store does not answer, if so."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -30,7 +30,7 @@ class Live:
         self._thread.join()
 
     def look(self) -> None:
-        """Ask the store once."""
+        """Poll the store once."""
         try:
             seen = self._store.ask("live")
         except NoAnswer as error:
@@ -47,7 +47,7 @@ class Live:
 
 
 class _Turn:
-    """Whose turn it is to make an answer, and how many make it or wait for it."""
+    """The turn to make an answer, and how many threads make it or wait for it."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -55,7 +55,7 @@ class _Turn:
 
 
 class Answers:
-    """Answers by key and number of `Live`: each is made once, however many ask for it at once."""
+    """Answers by key and number of `Live`: each is made once, however many requests want it at once."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -64,7 +64,7 @@ class Answers:
         self.made = 0
 
     def get(self, key: str, number: int, make: Callable[[], bytes]) -> bytes:
-        """Return the answer as of this number or a later one, made by whoever asks first."""
+        """Return the answer as of this number or a later one; the first request makes it."""
         found = self._of(key, number)
         if found is not None:
             return found

@@ -1,4 +1,4 @@
-"""What keeps the page to those it is for: which addresses it listens on, which names it answers to, who may look."""
+"""Restricts the page: the addresses it listens on, the host names it answers to, and who may see it."""
 
 import base64
 import hashlib
@@ -29,7 +29,7 @@ class NotAllowed(ValueError):
 
 
 def is_loopback(host: str) -> bool:
-    """Tell whether only programs of this machine reach an address.
+    """Tell whether only programs on this machine can reach an address.
 
     >>> is_loopback("127.0.0.1"), is_loopback("localhost"), is_loopback("0.0.0.0"), is_loopback("::1")
     (True, True, False, True)
@@ -43,7 +43,7 @@ def is_loopback(host: str) -> bool:
 
 
 def check(host: str, token: str | None, names: Collection[str], is_proxied: bool = False) -> None:
-    """NotAllowed unless the page is for this machine alone, or guarded by a token or a proxy, and a list of names."""
+    """NotAllowed unless the page is for this machine alone, or has a token or a proxy, and a list of names."""
     if token is not None and len(token) < TOKEN_MIN:
         raise NotAllowed(f"ROLLGUARD_PAGE_TOKEN must have at least {TOKEN_MIN} characters")
     if is_loopback(host):
@@ -61,14 +61,14 @@ def host_of(request: Request) -> str:
 
 
 def session(token: str, user: str = "", now: float | None = None) -> str:
-    """Return a cookie that is good for half a day; `user` is who it is given to, as they say."""
+    """Return a cookie that is valid for half a day; `user` is the name that its holder claims."""
     until = str(round((time.time() if now is None else now) + SESSION_S))
     name = base64.urlsafe_b64encode(user.encode()).decode()
     return f"{until}.{name}.{sign(token, f'page {until} {name}')}"
 
 
 def user_of(token: str, cookie: str, now: float | None = None) -> str | None:
-    """Return whom a cookie was given to; None where it was not given out with this token, or is over.
+    """Return the user whom a cookie was given to; None where it was not made with this token, or has expired.
 
     >>> given = session("x" * 16, "ann", now=0.0)
     >>> user_of("x" * 16, given, now=1.0), user_of("y" * 16, given, now=1.0), user_of("x" * 16, given, now=1e6)
@@ -85,10 +85,10 @@ def user_of(token: str, cookie: str, now: float | None = None) -> str | None:
 
 
 def is_token(token: str, given: str) -> bool:
-    """Tell whether somebody knows the token, in a time that does not tell how much of it."""
+    """Tell whether `given` is the token, in a time that does not reveal how much of it is right."""
     return hmac.compare_digest(hashlib.sha256(given.encode()).digest(), hashlib.sha256(token.encode()).digest())
 
 
 def sign(token: str, text: str) -> str:
-    """Return what only who knows the token can say of a text."""
+    """Return the signature of a text, which only a holder of the token can make."""
     return hmac.new(token.encode(), f"rollguard {text}".encode(), hashlib.sha256).hexdigest()

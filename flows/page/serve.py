@@ -1,4 +1,4 @@
-"""The page served from a thread: beside a run that it watches, or while a program of its own waits."""
+"""Serves the page from a thread: beside a run that it shows, or in a program of its own."""
 
 import socket
 import threading
@@ -15,13 +15,13 @@ from flows.page.security import check
 LISTEN = "127.0.0.1:8088"
 DRAIN_S = 2
 CONNECTIONS_MAX = 256
-HEAD_MAX = 16 << 10  # Bytes of an address and its headers.
+HEAD_MAX = 16 << 10  # Bytes of a request's address and headers.
 
 
 class Server:
     """The page of a store at `host:port`; port 0 is any free one. OSError where it is taken; NotAllowed.
 
-    From the start on the address is taken, and whoever asks waits until `begin`: the store may have to be made first.
+    The address is taken at once, and requests wait until `begin`, as the store may have to be made first.
     """
 
     def __init__(
@@ -45,7 +45,7 @@ class Server:
         self._thread = threading.Thread(target=self._server.run, args=([self._socket],), daemon=True, name="page")
 
     def begin(self) -> None:
-        """Answer from now on."""
+        """Answer requests from now on."""
         if self._thread.ident is None:
             self._thread.start()
 
@@ -63,8 +63,8 @@ def _listening(host: str, port: int, listen: str) -> socket.socket:
         listens = socket.create_server((host, port), family=family)
     except OSError as error:
         raise OSError(error.errno, error.strerror, listen) from error
-    # asyncio asks for it only of sockets that name TCP: else each answer of two parts waits 40 ms for the first's
-    # acknowledgement. Connections have it from the socket that listens.
+    # asyncio sets this only on sockets that name TCP; without it each answer in two parts waits 40 ms for the first
+    # one's acknowledgement. Connections inherit it from the listening socket.
     listens.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     return listens
 
@@ -75,11 +75,11 @@ def _config(page: Page) -> uvicorn.Config:
         log_config=None,
         access_log=False,
         server_header=False,
-        proxy_headers=False,  # Who asks is who has connected; `Access` alone believes a proxy.
+        proxy_headers=False,  # The client is whoever has connected; only `Access` believes a proxy.
         lifespan="on",
         timeout_graceful_shutdown=DRAIN_S,
         limit_concurrency=CONNECTIONS_MAX,
-        http=Connection,  # Others that may be installed take heads of any size.
+        http=Connection,  # Other protocols that may be installed take heads of any size.
         ws="none",
         h11_max_incomplete_event_size=HEAD_MAX,
     )

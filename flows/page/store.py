@@ -1,4 +1,4 @@
-"""The questions of the page to the store: one file of infra/clickhouse/page each, asked read-only and within limits."""
+"""The page's queries to the store: one file of infra/clickhouse/page each, run read-only and within limits."""
 
 import threading
 from collections.abc import Callable
@@ -15,18 +15,18 @@ from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.clickhouse.errors import ClickHouseError, brief
 
 Row = dict[str, Any]
-# One thread each: questions are small, and handing parts of one around costs more than it saves.
+# One thread each: queries are small, and splitting one costs more than it saves.
 LIMITS = {"max_execution_time": 5, "max_result_rows": 20_000, "max_memory_usage": 1 << 30, "max_threads": 1}
 ANSWER_S = 10
 EPOCH, MS = datetime(1970, 1, 1), timedelta(milliseconds=1)  # noqa: DTZ001  # As the driver gives times.
 
 
 class NoAnswer(Exception):
-    """The store cannot be asked: it is not there, has no tables yet, or takes too long."""
+    """The store does not answer: it is missing, has no tables yet, or takes too long."""
 
 
 class Store:
-    """One connection, asked by one thread at a time; made when it is first needed, and anew after a failure."""
+    """One connection, used by one thread at a time; made when first needed, and again after a failure."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -34,7 +34,7 @@ class Store:
         self._client: Client | None = None
 
     def ask(self, name: str, **params: object) -> list[Row]:
-        """Return the rows of the answer to a question; times are Unix ms. NoAnswer."""
+        """Return the rows of a query's answer; times are Unix ms. NoAnswer."""
         with self._lock:
             try:
                 if self._client is None:
@@ -44,7 +44,7 @@ class Store:
                 raise NoAnswer(str(error)) from error
             except DriverError as error:
                 raise NoAnswer(brief(error)) from error
-            except Exception as error:  # Of bytes that are no answer the driver raises whatever its decoders do.
+            except Exception as error:  # On bytes that are no answer, the driver raises whatever its decoders raise.
                 self._drop()
                 raise NoAnswer(f"what it answers cannot be read: {brief(error)}") from error
         columns = []
@@ -65,14 +65,14 @@ class Store:
 
 
 def file_of(name: str) -> Path:
-    """Return where a question is: among those of the page, or those that people ask."""
+    """Return the file of a query: one of the page's, or one of those for people."""
     own = settings.migrations() / "page" / f"{name}.sql"
     return own if own.exists() else settings.migrations() / "queries" / f"{name}.sql"
 
 
 @cache
 def _text(name: str) -> str:
-    """Return a question without its comments, which the driver would look through with every answer."""
+    """Return a query without its comments, which the driver would scan each time."""
     lines = map(str.strip, file_of(name).read_text("utf-8").splitlines())
     return "\n".join(line for line in lines if line and not line.startswith("--"))
 
@@ -88,7 +88,7 @@ def moment(ms: int) -> str:
 
 @cache
 def _kind(name: str) -> str:
-    """Return the name of a type without what it wraps or is wrapped in.
+    """Return the name of a type without its wrappers and parameters.
 
     >>> _kind("Nullable(DateTime64(3, 'UTC'))"), _kind("Array(String)"), _kind("LowCardinality(Nullable(String))")
     ('DateTime64', 'Array', 'String')
@@ -99,7 +99,7 @@ def _kind(name: str) -> str:
 
 
 def _ms(value: datetime | None) -> int | None:
-    """Return a time of the driver, which is UTC without a zone, as Unix ms."""
+    """Return a time from the driver, which is UTC without a zone, as Unix ms."""
     return None if value is None else (value - EPOCH) // MS
 
 

@@ -63,7 +63,7 @@ def _levels(chart: Chart, scale: ChartScale) -> list[str]:
     out, above = [], -math.inf
     for level in sorted(chart.levels, key=lambda each: -each.value):
         y = scale.y(level.value)
-        # The name stands above its line, or below it where it would be written over the one above.
+        # The name stands above its line, or below it where it would overlap the one above.
         foot = y - 3 if y - above >= ROW + 3 else y + ROW - 1
         out.append(f'<line class="level" x1="{LEFT}" x2="{scale.width - RIGHT}" y1="{y:.1f}" y2="{y:.1f}"/>')
         out.append(f'<text class="level" x="{LEFT + 4}" y="{foot:.1f}">{escape(level.name)}</text>')

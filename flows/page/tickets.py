@@ -1,4 +1,4 @@
-"""What a form of the page was made for, signed: who may send it off, until when, and under which id."""
+"""Tickets: the signed purpose of a form of the page, with who may send it, until when, and under which id."""
 
 import base64
 import binascii
@@ -17,10 +17,10 @@ FORM_S = 3_600
 
 
 class Ticket(msgspec.Struct, frozen=True, kw_only=True):
-    """A command that `user` was shown the form of: to whatever comes back nothing can be added or changed.
+    """A command whose form `user` was shown; nothing of it can be changed in the form that comes back.
 
-    `about` is the version, for `ack` the control event, for `silence` the rule, else the case. `id` is that of the
-    command, so that it is obeyed once however often the form is sent. `shown` and `until` are Unix times [ms, s].
+    `about` is the version, for `ack` the control event, for `silence` the rule, else the case. `id` is the command's,
+    so that the command is obeyed once however often the form is sent. `shown` and `until` are Unix times [ms, s].
     """
 
     kind: Kind | CaseKind
@@ -33,13 +33,13 @@ class Ticket(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def phrase(self) -> str:
-        """What has to be typed before it is sent; empty where a click is enough."""
+        """The phrase that must be typed to send the form; empty where a click is enough."""
         words = {"override": "run", "kill": "kill", "rollback": "roll back"}
         return f"{words[self.kind]} {self.about}" if self.kind in words else ""
 
 
 class NoTicket(Exception):
-    """What was sent is no form of this page, or not this person's, or too old."""
+    """The input is not a form of this page, or not this user's, or too old."""
 
 
 def ticket(kind: Kind | CaseKind, model: str, about: str, user: str) -> Ticket:

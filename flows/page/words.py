@@ -27,7 +27,7 @@ def stamp(ms: int | None) -> str:
 
 
 def brief(ms: int, step_s: int) -> str:
-    """Return a time as a column of steps so long needs it.
+    """Return a time as a column with steps of `step_s` needs it.
 
     >>> brief(1_760_000_000_000, 3_600), brief(1_760_000_000_000, 86_400)
     ('08:53', '10-09')
@@ -63,7 +63,7 @@ def span(ms: int | None) -> str:
 
 
 def count(n: float | None) -> str:
-    """Return a number of things.
+    """Return a count.
 
     >>> count(12), count(12_345), count(1_234_567), count(None)
     ('12', '12,345', '1.23 M', '-')
@@ -97,7 +97,7 @@ def points(difference: float | None) -> str:
 
 
 def odds(log_e: float | None) -> str:
-    """Return an E-value, given as ln E: so many to one against "the candidate is no worse".
+    """Return an E-value, given as ln E, as odds against "the candidate is no worse".
 
     >>> odds(8.163), odds(0.0), odds(800.0)
     ('3,509 : 1', '1 : 1', 'more than 10^99 : 1')

@@ -1,1 +1,1 @@
-"""What each page shows: answers of the store made into words, rows and charts, without HTML."""
+"""What each page shows: turns answers of the store into words, rows and charts, without HTML."""

@@ -1,4 +1,4 @@
-"""The sentence of the first page: the worst that there is, in a few words."""
+"""The sentence of the first page: the worst news in a few words."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ def banner(models: list[Row], alerts: list[Row], now: int) -> Row:
 
 
 def _news(models: list[Row], alerts: list[Row], now: int) -> Iterator[tuple[str, str]]:
-    """Say all that there is, the worst first, each with how urgent it is; alerts of a release are part of it."""
+    """Yield all news with its urgency, the worst first; alerts on a release are part of the release's."""
     by_kind: dict[str, list[Row]] = defaultdict(list)
     for model in models:
         by_kind[model["state"].word].append(model)

@@ -11,7 +11,7 @@ ERRORS_OF_VERSION = 20
 
 
 def changed(store: Store, asked: Asked, baseline: str, start: int, end: int, traffic: Sequence[Row]) -> Row:
-    """Return how both versions of a release fail, and how far their fields are, in the slice that is asked for."""
+    """Return how both versions of a release fail, and how far their fields have drifted, in the slice asked for."""
     ask = {"model": asked.model, "slice": asked.slice, "from": moment(start), "to": moment(end)}
     return {
         "errors": errors(failed(traffic), asked.version, baseline),
@@ -20,9 +20,9 @@ def changed(store: Store, asked: Asked, baseline: str, start: int, end: int, tra
 
 
 def failed(traffic: Sequence[Row]) -> list[Row]:
-    """Return the most frequent types of errors of each version, each with its share of all requests of the version.
+    """Return the most frequent error types of each version, each with its share of the version's requests.
 
-    `traffic` are the steps of question `traffic_lines`.
+    `traffic` are the rows of query `traffic_lines`.
     """
     requests: Counter[str] = Counter()
     found: dict[str, Counter[str]] = defaultdict(Counter)
@@ -37,7 +37,7 @@ def failed(traffic: Sequence[Row]) -> list[Row]:
 
 
 def errors(rows: Sequence[Row], candidate: str, baseline: str) -> list[Row]:
-    """Return how requests failed, what the candidate does more often first: the rows of each version, None without.
+    """Return a row for each error type, with each version's or None; what the candidate has more often is first.
 
     >>> [each["error_type"] for each in errors([
     ...     {"version": "v1", "error_type": "a", "share": 0.5}, {"version": "v2", "error_type": "b", "share": 0.1},
@@ -57,7 +57,7 @@ def errors(rows: Sequence[Row], candidate: str, baseline: str) -> list[Row]:
 
 
 def psi(rows: Sequence[Row], candidate: str, baseline: str) -> list[Row]:
-    """Return how far each field is, the candidate's furthest first: the rows of each version, None without."""
+    """Return how far each field has drifted, with each version's row or None; the candidate's furthest comes first."""
     found = _by(rows, "field")
 
     def far(name: str) -> tuple[float, float]:

@@ -10,9 +10,9 @@ from flows.page.views.model import base_of
 from operators.spans import DAY_MS
 
 SINCE_MS = DAY_MS
-FIELDS, COLUMNS, LINES = 40, 24, 60  # Of the map at most; a line is a field of one version.
-WINDOWS, SERIES = 12, 60  # Of the table of other monitors: the newest columns, the worst lines.
-PARTS = (0.25, 0.5, 1.0)  # Of the limit, where another shade begins.
+FIELDS, COLUMNS, LINES = 40, 24, 60  # At most in the map; a line is a field of one version.
+WINDOWS, SERIES = 12, 60  # In the table of other monitors: the newest columns, the worst lines.
+PARTS = (0.25, 0.5, 1.0)  # Shares of the limit at which the next shade begins.
 
 
 def drift(store: Store, asked: Asked) -> Row:
@@ -30,7 +30,7 @@ def drift(store: Store, asked: Asked) -> Row:
 
 
 def drift_map(rows: Sequence[Row]) -> Row:
-    """Return a line for each field and version, with a cell for each step of time, None where nothing was looked at."""
+    """Return a line for each field and version, with a cell for each step of time, None where nothing was checked."""
     if not rows:
         return {"lines": [], "ends": [], "more": 0, "step_s": 0}
     step_ms = 1_000 * rows[0]["step_s"]
@@ -48,7 +48,7 @@ def drift_map(rows: Sequence[Row]) -> Row:
 
 
 def shade(cell: Row) -> int:
-    """Return how dark a cell is: 4 is found to drift, 3 beyond the limit it has alone, below that parts of the limit.
+    """Return how dark a cell is: 4 is drift, 3 is beyond the single limit, below that are parts of the limit.
 
     >>> [shade({"is_bad": 0, "score": score, "threshold": 0.2}) for score in (0.01, 0.06, 0.15, 0.2, None)]
     [0, 1, 2, 3, 0]
@@ -62,7 +62,7 @@ def shade(cell: Row) -> int:
 
 
 def others(rows: Sequence[Row]) -> Row:
-    """Return what monitors of other kinds saw, the furthest beyond its limit first, by their newest windows."""
+    """Return the results of other monitors in their newest windows, the furthest beyond its limit first."""
     ends = sorted({row["at"] for row in rows})[-WINDOWS:]
     found: dict[tuple[str, str, str], dict[int, Row]] = defaultdict(dict)
     for row in rows:

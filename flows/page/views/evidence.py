@@ -8,15 +8,15 @@ from flows.page.store import Row
 from flows.page.views.states import VERDICTS
 from flows.page.words import count, named, odds, points
 
-LINES = 12  # Of a chart; more than four of them are grey.
+LINES = 12  # Lines of a chart; beyond four they are grey.
 COLOURED = 3
 NOT_SURE = "good labels may still come"
 SHARE_MAX = 0.5  # The widest scale of a bar: half of all events.
-SLIS = 3  # Whose lines are drawn: of more the page would be slow and long.
+SLIS = 3  # SLIs with drawn lines: with more the page would be slow and long.
 
 
 def cells_of(rows: Sequence[Row]) -> list[Row]:
-    """Return what each comparison says, with the words that a cell shows."""
+    """Return each comparison with the words of its cell."""
     return [row | _cell(row) for row in rows]
 
 
@@ -53,12 +53,12 @@ def _what(row: Row, n: int) -> str:
 
 
 def is_beyond(row: Row) -> bool:
-    """Tell whether labels alone would decide, and requests without one keep them from it."""
+    """Tell whether the labels would decide, but for the requests without one."""
     return bool(row["verdict"] == "INSUFFICIENT" and row["log_e_peak"] >= row["needed_log_e"])
 
 
 def lead_of(cells: Sequence[Row], name: str) -> Row | None:
-    """Return the comparison that is asked for, else the one with most evidence; at a tie one that is not decided."""
+    """Return the comparison asked for, else the one with most evidence; at a tie an undecided one."""
     some = [cell for cell in cells if cell["name"] == name] or list(cells)
     return min(
         some,
@@ -79,7 +79,7 @@ def drawn(cells: Sequence[Row], lead: Row, chosen: str) -> list[str]:
 
 
 def slis_of(cells: Sequence[Row], lead: Row | None) -> list[str]:
-    """Return the SLIs whose lines are drawn: the chosen one, and those with most evidence; none: all that there are."""
+    """Return the SLIs whose lines are drawn: the chosen one, and those with most evidence; empty: all SLIs."""
     order = sorted(
         (cell for cell in cells if cell["sli"]), key=lambda cell: (cell["slice"] != "*", -cell["log_e_peak"])
     )

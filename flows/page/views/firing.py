@@ -1,11 +1,11 @@
-"""Which alerts fire, of all that was said of one version: what question `alerts` says of many, without asking it."""
+"""The open alerts among the events of one version: the same as query `alerts` gives for many, without a query."""
 
 from collections import defaultdict
 from collections.abc import Sequence
 
 from flows.page.store import Row
 
-OWN = ("release", "override")  # Rules that nobody wrote: what they say is no alert that stays open.
+OWN = ("release", "override")  # Rules of rollguard's own, whose alerts do not stay open.
 SEVERITIES = {"page": 0, "ticket": 1}
 NOTHING = {"severity": "", "at": 0, "worst": "", "reason": "", "id": ""}
 
@@ -35,7 +35,7 @@ def firing(events: Sequence[Row]) -> list[Row]:
 
 
 def _alert(events: Sequence[Row]) -> Row:
-    """Return one alert by what was said of it, the oldest first: when it fired, fired on, or was acknowledged."""
+    """Return one alert from its events, the oldest first: when it fired, went on firing, or was acknowledged."""
     latest = next((event for event in reversed(events) if not event["acked"]), NOTHING)
     acked = next((event for event in reversed(events) if event["acked"]), None)
     last = events[-1]

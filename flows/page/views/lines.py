@@ -29,7 +29,7 @@ def kinds_of(candidate: str, baseline: str, versions: Sequence[str]) -> dict[str
 
 
 def ratios(rows: Sequence[Row], sli: str, kinds: Mapping[str, str], **chart: object) -> Chart:
-    """Return the success ratio of an SLI by version; `chart` are start, end, marks, and of which slice."""
+    """Return the success ratio of an SLI by version; `chart` has start, end, marks, and the slice."""
     where = str(chart.pop("where"))
     versions = dict.fromkeys(row["version"] for row in rows if row["sli"] == sli)
     lines = []
@@ -105,7 +105,7 @@ def measure(rows: Sequence[Row], name: str, unit: str, kinds: Mapping[str, str],
 
 
 def cost(rows: Sequence[Row], kinds: Mapping[str, str], **chart: object) -> Chart:
-    """Return what a thousand requests cost by version, of those that tell it."""
+    """Return the cost of a thousand requests by version, over requests that carry a cost."""
     where = str(chart.pop("where"))
     mine = [row for row in rows if row["measure"] == "cost_usd"]
     return Chart(
@@ -130,9 +130,9 @@ def cost(rows: Sequence[Row], kinds: Mapping[str, str], **chart: object) -> Char
 def asked_lines(
     store: Store, model: str, text: str, start: int, end: int, slis: Sequence[str] = (), since: int = 0
 ) -> dict[str, list[Row]]:
-    """Return the rows of every chart of a model and slice; of these SLIs, in their order, without any of all.
+    """Return the rows of every chart of a model and slice, for `slis` in their order; empty: for all SLIs.
 
-    How requests failed is told `since` a time [Unix ms].
+    Failures of requests are counted from `since` [Unix ms].
     """
     span = {"from": moment(start), "to": moment(end)}
     step = step_s(start, end)

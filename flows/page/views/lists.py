@@ -10,7 +10,7 @@ COUNT = 300
 
 
 def events(store: Store, asked: Asked) -> Row:
-    """Return what was said, the newest first."""
+    """Return the control events, the newest first."""
     rows = store.ask(
         "events", model=asked.model, version=asked.version, type=asked.type, at=moment(asked.at), count=COUNT
     )
@@ -25,7 +25,7 @@ def events(store: Store, asked: Asked) -> Row:
 
 
 def alerts(store: Store, asked: Asked) -> Row:
-    """Return which alerts fire."""
+    """Return the open alerts."""
     now = counted(store, asked)
     rows = store.ask("alerts", model=asked.model, at=moment(asked.at))
     until = now["counted"] if now else 0
@@ -33,13 +33,13 @@ def alerts(store: Store, asked: Asked) -> Row:
 
 
 def triage(store: Store, asked: Asked) -> Row:
-    """Return which cases are to be looked at."""
+    """Return the cases to look at."""
     cases = store.ask("triage", model=asked.model, at=moment(asked.at))
     return {"counted": counted(store, asked), "cases": cases, "model": asked.model}
 
 
 def health(store: Store, asked: Asked) -> Row:
-    """Return how far the counting is, what was refused, and who commanded what."""
+    """Return how far counting has come, what was refused, and who sent which commands."""
     at = moment(asked.at)
     return {
         "counted": counted(store, asked),
@@ -50,7 +50,7 @@ def health(store: Store, asked: Asked) -> Row:
 
 
 def policies(store: Store, asked: Asked) -> Row:
-    """Return under which policies was judged."""
+    """Return the policies that were in force."""
     return {"counted": counted(store, asked), "policies": store.ask("policies", hash="")}
 
 
@@ -63,7 +63,7 @@ def policy(store: Store, asked: Asked, name: str) -> Row:
 
 
 def runbook(name: str) -> Row:
-    """Return what to do, by the name of the page. Unknown."""
+    """Return a runbook, by the name of its page. Unknown."""
     known = {path.name: path for path in settings.runbooks().glob("*.md")}
     if name not in known:
         raise Unknown(f"there is no page {name} that says what to do")
@@ -71,10 +71,10 @@ def runbook(name: str) -> Row:
 
 
 def counted(store: Store, asked: Asked) -> Row | None:
-    """Return how far the counting is at the moment that is asked for."""
+    """Return how far counting had come at the moment asked for."""
     return next(iter(store.ask("counted", at=moment(min(asked.at, FAR_MS)))), None)
 
 
 def command(store: Store, asked: Asked, name: str) -> Row:
-    """Return what became of a command, by its id; nothing is known of one that was only just sent."""
+    """Return the outcome of a command, by its id; one only just sent has none yet."""
     return {"counted": counted(store, asked), "id": name, "command": next(iter(store.ask("command", id=name)), None)}

@@ -12,7 +12,7 @@ from flows.page.words import named
 from operators.spans import HOUR_MS
 
 SINCE_MS = HOUR_MS
-SUCCESS = "availability"  # Whose good events are successes, where there is such an SLI; else that of the first.
+SUCCESS = "availability"  # The SLI whose good events are successes, if it exists; else the first.
 
 
 def model(store: Store, asked: Asked) -> Row:
@@ -45,7 +45,7 @@ def model(store: Store, asked: Asked) -> Row:
 
 
 def costs(store: Store, model: str, slis: Sequence[str], span: Row) -> list[Row]:
-    """Return what a success, and a unit of what it is worth, cost by version: none where no costs are kept."""
+    """Return the cost of a success, and of a unit of its worth, by version: empty where no costs are kept."""
     if not slis:
         return []
     sli = SUCCESS if SUCCESS in slis else slis[0]
@@ -53,7 +53,7 @@ def costs(store: Store, model: str, slis: Sequence[str], span: Row) -> list[Row]
 
 
 def base_of(store: Store, asked: Asked, since_ms: int) -> Row:
-    """Return what every page of a model needs: how far the counting is, and of which time it speaks.
+    """Return what every page of a model needs: how far counting has come, and the time shown.
 
     Unknown, WrongAddress.
     """

@@ -1,4 +1,4 @@
-"""The first page: is anything being rolled back now, and what else needs somebody?"""
+"""The first page: is anything being rolled back now, and what else needs attention?"""
 
 from collections import defaultdict
 from typing import Any
@@ -60,7 +60,7 @@ def _lately(store: Store, now: int) -> list[Row]:
 
 
 def _add_verdicts(store: Store, models: list[Row], at: str) -> None:
-    """Say of each version that serves how many of its series are surely bad, surely good, and not decided."""
+    """Add to each serving version how many of its series are surely bad, surely good, and undecided."""
     serving = sorted({share["version"] for model in models for share in model["shares"]})
     verdicts = {(row["model"], row["version"]): row for row in store.ask("verdicts", versions=serving, at=at)}
     for model in models:

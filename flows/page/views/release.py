@@ -1,4 +1,4 @@
-"""One release: what was decided, why, where, what else changed, and what is still missing."""
+"""One release: what was decided, why, where, what else changed, and what is still needed."""
 
 import json
 from collections.abc import Sequence
@@ -32,11 +32,11 @@ WITHDRAWN = ("rolled_back", "verifying", "recovered", "ineffective")
 
 
 class Unknown(LookupError):
-    """There is no such model, release or request, as of the moment that was asked for."""
+    """There is no such model, release or request at the moment asked for."""
 
 
 class Story(msgspec.Struct, frozen=True, kw_only=True):
-    """A release as of a moment: `it` as table release has it, all that was said of the version, and since it began.
+    """A release at a moment: `it` from table release, all events of its version, and those since the release began.
 
     `times` are those of its steps; charts go from `start` to `end` [Unix ms].
     """
@@ -85,7 +85,7 @@ def release(store: Store, asked: Asked) -> Row:
 
 
 def _story(store: Store, asked: Asked) -> Story:
-    """Return the release that is asked for. Unknown, WrongAddress."""
+    """Return the release asked for. Unknown, WrongAddress."""
     at = moment(asked.at)
     counted = next(iter(store.ask("counted", at=at)), None)
     known = {row["version"]: row for row in store.ask("releases", model=asked.model, at=at)}
@@ -105,8 +105,8 @@ def _story(store: Store, asked: Asked) -> Story:
 
 
 def _charts(store: Store, asked: Asked, story: Story, cells: Sequence[Row]) -> Row:
-    """Return the charts of the evidence, and of the slice that is asked for, with marks of what happened."""
-    if asked.is_list:  # Whoever looks through slices wants no charts with each hundred of them.
+    """Return the charts of the evidence, and of the slice asked for, with marks at its events."""
+    if asked.is_list:  # A list of slices needs no charts on each of its pages.
         return {"lead": None, "evidence": [], "charts": [], "errors": [], "psi": []}
     start, end, marks = story.start, story.end, _marks(story.times)
     lead = evidence.lead_of(cells, asked.sli)
@@ -141,7 +141,7 @@ def _evidence(
 
 
 def _alerts(store: Store, asked: Asked, events: Sequence[Row]) -> list[Row]:
-    """Return the open alerts of the version: of its events, where those are all that there are."""
+    """Return the open alerts of the version: from `events`, where these are all of its events."""
     if len(events) < EVENTS_ASKED:
         return firing(events)
     alerts = store.ask("alerts", model=asked.model, at=moment(asked.at))
@@ -166,7 +166,7 @@ def _times(it: Row, events: Sequence[Row]) -> dict[str, int | None]:
 def _steps(times: dict[str, int | None]) -> list[Row]:
     """Return the steps in order, with how long each took after the one before."""
     wanted = STEPS if times.get("detected") or times.get("hold") else (("released", "began"), ("promoted", "promoted"))
-    # What came with the same pane stands in the order of the steps.
+    # Steps reached with the same pane keep the order of the steps.
     reached = sorted(((times[key] or 0, name) for name, key in wanted if times.get(key)), key=lambda each: each[0])
     ahead = [name for name, key in wanted if not times.get(key) and name in ("traffic moved", "users well", "promoted")]
     before: int | None = None
@@ -206,7 +206,7 @@ def _sentences(cells: Sequence[Row], found: Sequence[Row], story: Story, now: in
 
 
 def _found(rows: Sequence[Row], candidate: str) -> list[Row]:
-    """Return findings, those that the candidate has alone first."""
+    """Return findings, those on the candidate alone first."""
     return [
         row
         | {
@@ -229,7 +229,7 @@ def _texts(text: str) -> list[str]:
 
 
 def _metadata(text: str) -> list[Row]:
-    """Return what the command said differently of both versions."""
+    """Return the metadata in which the versions differ, by the release command."""
     try:
         metadata = json.loads(text or "{}")
     except json.JSONDecodeError:

@@ -5,7 +5,7 @@ from flows.page.views.release import Unknown
 
 
 def request(store: Store, name: str, model: str) -> Row:
-    """Return the facts of a request, by part; where several models answered one of that id, which they are. Unknown."""
+    """Return the facts of a request, by part; where several models answered that id, those models. Unknown."""
     rows = store.ask("request", request=name, model=model)
     if not rows:
         raise Unknown(f"there is no request {name} in the request log, which `rollguard archive` writes")

@@ -1,4 +1,4 @@
-"""How sure the versions of a model are, how often they are right, and how many requests have a label by now."""
+"""How confident the versions of a model are, how often they are right, and how many requests have a label so far."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from flows.page.views.model import SINCE_MS, base_of
 from flows.page.words import count, percent
 
 WHOLE = 1_000  # The axis of a score goes from 0 to this.
-LABELLED_MIN = 20  # Of a step: of fewer nothing is drawn.
+LABELLED_MIN = 20  # Labels of a step; with fewer it is not drawn.
 IDEAL = Line(name="as sure as right", kind="ideal", points=[(0, 0.0), (WHOLE, 100.0)])
 
 
@@ -26,7 +26,7 @@ def scores(store: Store, asked: Asked) -> Row:
 
 
 def reliability(bins: Sequence[Row], kinds: dict[str, str]) -> Chart:
-    """Return how often each version was right at each score, with its interval, and how many labels say so."""
+    """Return how often each version was right at each score, with the interval and the number of labels."""
     drawn = [
         Line(
             name=version,
@@ -56,7 +56,7 @@ def reliability(bins: Sequence[Row], kinds: dict[str, str]) -> Chart:
 
 
 def given(bins: Sequence[Row], kinds: dict[str, str]) -> Chart:
-    """Return how many of each version's labelled answers had which score."""
+    """Return how many of each version's labelled answers had each score."""
     return Chart(
         name="scores",
         title="Scores given",
@@ -82,7 +82,7 @@ def given(bins: Sequence[Row], kinds: dict[str, str]) -> Chart:
 
 
 def labelled(known: Sequence[Row], kinds: dict[str, str], start: int, end: int) -> list[Chart]:
-    """Return how many requests have a label by now, and how many of those are right, by when they were made."""
+    """Return the shares of requests with a label so far, and of right ones among these, by the time of the requests."""
 
     def chart(name: str, title: str, note: str, value: str, low: float | None) -> Chart:
         return Chart(
@@ -121,7 +121,7 @@ def labelled(known: Sequence[Row], kinds: dict[str, str], start: int, end: int) 
 
 
 def _kinds(store: Store, asked: Asked, base: Row, versions: Sequence[str]) -> dict[str, str]:
-    """Return the class of each version's line: of the newest release, where there is one."""
+    """Return the class of each version's line, by the newest release where there is one."""
     releases = store.ask("releases", model=asked.model, at=base["range"]["to"])
     first = releases[0] if releases else {"version": "", "baseline": next(iter(versions), "")}
     return lines.kinds_of(first["version"], first["baseline"], versions)
@@ -135,7 +135,7 @@ def _by_version(rows: Sequence[Row]) -> dict[str, list[Row]]:
 
 
 def _errors(bins: Sequence[Row]) -> list[str]:
-    """Return in words how far each version is from being as sure as it is right."""
+    """Return in words how far each version's confidence is from how often it is right."""
     out = []
     for version, rows in _by_version(bins).items():
         n, right = sum(row["n"] for row in rows), sum(row["right"] for row in rows)

@@ -1,4 +1,4 @@
-"""A release in one paragraph: what was decided, how sure it is, where, and what would still be needed."""
+"""A release in one paragraph: what was decided, how surely, where, and what is still needed."""
 
 from collections.abc import Mapping, Sequence
 
@@ -16,14 +16,14 @@ TITLES = {
     "promoted": "{version} was promoted over {baseline}",
     "runs by override": "{version} runs by override, whatever the rules say",
 }
-TAKING_OUT = ("rollback", "kill", "rollback_ineffective")  # Types of events: where the traffic of a version goes.
+TAKING_OUT = ("rollback", "kill", "rollback_ineffective")  # Events that say where a version's traffic goes.
 
 
 def title(version: str, baseline: str, word: str, decision: Row | None = None) -> str:
     """Return the heading of a release; `decision` is the newest event that took the version out.
 
-    Its pin says where the traffic goes: somebody, or a rule, may name another version than the baseline. Without one
-    the version was killed, or the pin lifted.
+    Its pin says where the traffic goes: a person or a rule may name a version other than the baseline. Without a pin
+    the version was killed, or the pin was lifted.
 
     >>> title("v2", "v1", "recovered", {"pin": "rules"})
     'v2 was rolled back to rules, and users are well again'
@@ -38,7 +38,7 @@ def title(version: str, baseline: str, word: str, decision: Row | None = None) -
 
 
 def proof(cell: Row, alone: bool) -> str:
-    """Return what one comparison says, with its counts, bounds and odds, and what would decide."""
+    """Return one comparison in words, with its counts, bounds and odds, and what would decide it."""
     candidate, baseline = _share(cell, "candidate"), _share(cell, "baseline")
     return (
         f"{'Worst in' if alone else 'In'} {named(cell['slice'])}: {cell['name']}: {_of(cell, 'candidate')} bad "
@@ -49,7 +49,7 @@ def proof(cell: Row, alone: bool) -> str:
 
 
 def certain(cell: Row) -> str:
-    """Return how much worse a candidate is, as surely as it is known."""
+    """Return how much worse a candidate surely is."""
     lower, upper = cell["lower"], cell["upper"]
     if lower is None or upper is None:
         return "Nothing is compared yet."
@@ -59,7 +59,7 @@ def certain(cell: Row) -> str:
 
 
 def unsure(beyond: Sequence[Row]) -> str:
-    """Return why what is past the line is not decided; `beyond` are the comparisons that are."""
+    """Return why comparisons past the line are undecided; `beyond` are these comparisons."""
     if not beyond:
         return ""
     worst = max(beyond, key=lambda cell: cell["log_e_peak"])
@@ -71,7 +71,7 @@ def unsure(beyond: Sequence[Row]) -> str:
 
 
 def undecided(cells: Sequence[Row]) -> str:
-    """Return how much is missing until the slowest comparison of all traffic decides, and how long that takes."""
+    """Return how many requests the slowest comparison of all traffic still needs, and how long that takes."""
     waiting = [cell for cell in cells if cell["slice"] == "*" and cell["verdict"] == "INSUFFICIENT"]
     if not waiting:
         return ""
@@ -88,7 +88,7 @@ def undecided(cells: Sequence[Row]) -> str:
 
 
 def holds(held_by: Mapping[str, str], events: Sequence[Row]) -> list[Row]:
-    """Return by which rules a promotion is held, each with why and where, as the newest of `events` says it first.
+    """Return the rules that hold a promotion, each with why and where from its newest event; `events` are newest first.
 
     >>> held = {"type": "hold", "state": "firing", "rule": "drift", "worst": "region=eu"}
     >>> holds({"drift": "hold"}, [held | {"reason": "new"}, held | {"reason": "old"}])
@@ -104,14 +104,14 @@ def holds(held_by: Mapping[str, str], events: Sequence[Row]) -> list[Row]:
 
 
 def _lasts_ms(cell: Row) -> float:
-    """Return how long the requests that are missing take, if they come as those did that are compared."""
+    """Return how long the missing requests take to come, at the rate of the compared ones."""
     return float((cell["at"] - cell["began"]) / cell["n"] * cell["decides_in"])
 
 
 def cause(findings: Sequence[Row], found: Sequence[Row], until: int, how: str = "before") -> str:
     """Return what monitors found first on the candidate alone, in the words of events where they have `findings`.
 
-    `until` is when it was rolled back; `how` says what it is else, such as `ago` of the present.
+    `until` is the time of the rollback; `how` says how the finding relates to any other time, such as `ago` for now.
     """
     alone = [(each["since"], each["words"], each["slice"]) for each in findings] or [
         (each["first"], each["text"], each["slice"]) for each in found if each["only"]

@@ -1,4 +1,4 @@
-"""The table of slices: which are shown, and what is said of each."""
+"""The table of slices: which are shown, with what."""
 
 import math
 from collections import defaultdict
@@ -9,12 +9,12 @@ from flows.page.store import Row, Store, moment
 from flows.page.views.evidence import SHARE_MAX, cells_of
 
 ROWS, ROWS_MIN = 40, 10
-CELLS = 120  # Of the first page: with many columns its rows are fewer, so that it stays small.
+CELLS = 120  # Cells on the first page: with many columns it has fewer rows, so that it stays small.
 PAGE = 100
 
 
 def asked_cells(store: Store, asked: Asked) -> list[Row]:
-    """Return what was found in the slices that are shown, and in the worst ones."""
+    """Return the comparisons in the slices shown, and in the worst ones."""
     ask = {"model": asked.model, "version": asked.version, "at": moment(asked.at)}
     first, count = shown(asked.page)
     places = {
@@ -28,7 +28,7 @@ def asked_cells(store: Store, asked: Asked) -> list[Row]:
 
 
 def shown(page: int) -> tuple[int, int]:
-    """Return behind which place the slices of a page begin, and how many they are.
+    """Return the offset and the number of a page's slices.
 
     >>> shown(0), shown(2)
     ((0, 40), (100, 100))
@@ -68,7 +68,7 @@ def _column(cell: Row) -> tuple[bool, int, float, str]:
 
 
 def _scale(cells: Sequence[Row]) -> float:
-    """Return where bars end: beyond nearly all bounds, and beyond all of what is surely worse."""
+    """Return where bars end: beyond nearly all bounds, and beyond all those of surely worse slices."""
     ends: list[tuple[float, bool]] = [
         (abs(end), cell["verdict"] == "BAD")
         for cell in cells

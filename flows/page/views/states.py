@@ -49,7 +49,7 @@ VERDICTS = {
 
 
 def state_of(release: Row) -> State:
-    """Return where a release stands; held is a release that rolls out and may not be promoted."""
+    """Return where a release stands; it is held while it rolls out and may not be promoted."""
     phase = release["phase_now"]
     if phase == "rolling_out" and release["held_by"]:
         return State(word="held", kind="warn", rank=URGENCY.index("rolling_out"))
@@ -59,15 +59,15 @@ def state_of(release: Row) -> State:
 
 
 def aged(alerts: Sequence[Row], now: int) -> list[Row]:
-    """Return alerts with how long each has been open at `now`, to which requests were counted.
+    """Return alerts with how long each has been open at `now`, up to which requests were counted.
 
-    Of requests that end for good people are told later than that.
+    An alert on requests that end for good comes later than that.
     """
     return [alert | {"age": span(max(now - alert["since"], 0))} for alert in alerts]
 
 
 def event_details(event: Row) -> list[str]:
-    """Return what a control event says and its sentence does not: how requests failed, what was found or moved."""
+    """Return what a control event's sentence leaves out: how requests failed, what was found or moved."""
     errors = [
         f"{each['name']} {count(each['n'])}"
         + ("" if each.get("baseline") is None else f" ({count(each['baseline'])} on the baseline)")
@@ -82,7 +82,7 @@ def event_details(event: Row) -> list[str]:
 
 
 def read(text: str) -> list[Row]:
-    """Return a column that holds a JSON array; nothing where an older worker wrote none."""
+    """Return a column that holds a JSON array; an empty list where an older worker wrote none."""
     return msgspec.json.decode(text, type=list[Row]) if text else []
 
 

@@ -1,4 +1,4 @@
-"""What needs somebody now: of each such release what is decided, why, how sure, where, since when, and what to do."""
+"""Releases that need attention now: what is decided, why, how surely, where, since when, and what to do."""
 
 from collections.abc import Sequence
 
@@ -13,10 +13,10 @@ from operators.spans import HOUR_MS
 from operators.texts import age
 from operators.wire.control import Evidence
 
-RECOVERED_MS = HOUR_MS  # A rollback that ended well is told for an hour.
+RECOVERED_MS = HOUR_MS  # A rollback that ended well is shown for an hour.
 SHOWN = 5  # Releases, the worst: the table has all.
-SLICES = 3  # Named of one.
-# Of which events a state is, the newest that there is.
+SLICES = 3  # Slices that are named for one release.
+# The events that lead to each state; the newest counts.
 DECIDED_BY = {
     "rollback without effect": TAKING_OUT,
     "rolling back": ("rollback", "kill"),
@@ -24,7 +24,7 @@ DECIDED_BY = {
     "held": ("hold",),
     "recovered": ("rollback", "kill"),
 }
-# What that leaves to people.
+# What each state leaves to people.
 TO_DO = {
     "rollback without effect": "Act now: it serves on, or users are not well. Move the traffic by hand.",
     "rolling back": "Nothing yet. It is watched whether the traffic moves; you are told if it does not.",
@@ -35,13 +35,13 @@ TO_DO = {
 
 
 def is_urgent(model: Row, now: int) -> bool:
-    """Tell whether the release of a model needs somebody, or was rolled back within the hour."""
+    """Tell whether the release of a model needs attention, or recovered within the hour."""
     word = model["state"].word
     return word in DECIDED_BY and (word != "recovered" or now - model["entered"] <= RECOVERED_MS)
 
 
 def urgent(store: Store, models: Sequence[Row], at: str, now: int) -> list[Row]:
-    """Return what was decided of these models' releases, `at` a moment that is `now` [Unix ms], in their order."""
+    """Return the decisions on these models' releases at the moment `at`, which is `now` [Unix ms], in their order."""
     some = [each for each in models if is_urgent(each, now)][:SHOWN]
     if not some:
         return []
@@ -66,12 +66,12 @@ def _release(model: Row, decided: Sequence[Row], now: int) -> Row:
 
 
 def newest(events: Sequence[Row], types: Sequence[str]) -> Row | None:
-    """Return the newest event of these types: of what was rolled back and then killed the kill; None without any."""
+    """Return the newest event of these types, such as the kill after a rollback; None without any."""
     return max((each for each in events if each["type"] in types), key=lambda each: each["revision"], default=None)
 
 
 def facts(event: Row, now: int) -> list[Row]:
-    """Return what an event says of a decision: why, how sure, where, since when, and what was found before."""
+    """Return the facts of a decision's event: why, how surely, where, since when, and what was found before."""
     found = [f"{each['words']} in {named(each['slice'])}, {clock(each['since'])}" for each in read(event["findings"])]
     evidence = _evidence(event)
     is_compared = evidence.candidate is not None
@@ -86,7 +86,7 @@ def facts(event: Row, now: int) -> list[Row]:
 
 
 def _evidence(event: Row) -> Evidence:
-    """Return what an event rests on; nothing where another rollguard wrote what this one cannot read."""
+    """Return an event's evidence; empty where another rollguard version wrote what this one cannot read."""
     try:
         return msgspec.json.decode(event["evidence"] or "{}", type=Evidence)
     except msgspec.DecodeError:
@@ -94,12 +94,12 @@ def _evidence(event: Row) -> Evidence:
 
 
 def _counts(evidence: Evidence) -> Evidence:
-    """Return evidence of which nothing is said but what was counted."""
+    """Return the evidence reduced to its counts."""
     return msgspec.structs.replace(evidence, lower=None, upper=None, p_value=None, log_e=None)
 
 
 def _why(event: Row, evidence: Evidence) -> str:
-    """Return by which rule, and the words of events for what it saw; of a decision by hand what was said."""
+    """Return the rule, with the event's words for what it saw; for a decision by hand its reason."""
     return "; ".join(each for each in (event["reason"], proof(evidence), f"by rule {event['rule']}") if each)
 
 
