@@ -1,7 +1,7 @@
 """The Bytewax source of the archive: one partition per input, each making rows of its own messages.
 
-What is saved of a partition is where its next message stands and how far its event time has come. Nothing here waits
-for another partition, so none can hold another up.
+Saved per partition are the position of its next message and how far its event time has come. Nothing here waits for
+another partition, so none can hold another up.
 """
 
 from collections.abc import Callable, Sequence
@@ -21,11 +21,11 @@ from operators.sources.source import InputPart, InputSource
 from operators.store.rows import Rows
 
 Item = tuple[str, Rows]
-Observe = Callable[[str, Taken], None]  # Told the input's name and what some messages came to.
+Observe = Callable[[str, Taken], None]  # Called with the input's name and the result of some messages.
 
 
 class SavedPosition(msgspec.Struct, frozen=True, kw_only=True):
-    """Where in which log a partition goes on after a restart; `times`, `leads`, `appended` are bytes of int64 [ms]."""
+    """Where in a log a partition continues after a restart; `times`, `leads`, `appended` are bytes of int64 [ms]."""
 
     position: int
     leader_epoch: int | None = None
@@ -54,12 +54,12 @@ _decode = msgspec.msgpack.Decoder(SavedPosition).decode
 
 
 def log_of(saved: bytes) -> str:
-    """Return the id of the log that a partition was saved of."""
+    """Return the id of the log in a partition's saved state."""
     return _decode(saved).log_id
 
 
 class ArchiveSource(InputSource[Item]):
-    """(input name, rows) out. What its partitions make of messages, `taken` is told."""
+    """(input name, rows) out. `taken` is called with what partitions make of messages."""
 
     def __init__(
         self,
@@ -85,7 +85,7 @@ class _Part(InputPart[Item, SavedPosition]):
     def __init__(self, source: ArchiveSource, each: Input, saved: SavedPosition | None) -> None:
         super().__init__(source, each, saved)
         state = None if saved is None else saved.state()
-        # Converted by and by, a read takes a tenth of the memory that its events would, and stays in the caches.
+        # Converted as it goes, a read takes a tenth of the memory of its events, and stays in the caches.
         self._log = RequestLog(each.name, source.policy, each.pseudonyms, state, form=each.form, pack=converted)
 
     def _work(self) -> list[Item]:

@@ -1,7 +1,7 @@
 """The Bytewax source of enrich: one partition of raw feedback per input, each asking the request log for its ids.
 
-What is saved of a partition is where the first message stands that is not done, and to which partition of the feedback
-topic its items go, for ever: in one partition they keep their order, by which readers know what comes again.
+Saved per partition are the position of the first message that is not done, and the partition of the feedback topic that
+its items go to, for ever: in one partition they keep their order, by which readers recognise repeats.
 """
 
 import time
@@ -21,13 +21,13 @@ from operators.sources.polling import Polling
 from operators.sources.source import InputPart, InputSource
 from operators.store.rows import Rows
 
-WAITING_MAX = 5_000  # Items of a partition that may wait: while so many do, no others are read.
+WAITING_MAX = 5_000  # Items of a partition that may wait; while so many do, none are read.
 IDS_MAX = 5_000  # Looked up at once.
 LOOK_S = 0.1  # Between two look-ups of a partition: one of many ids costs little more than one of few.
 
 
 class Outgoing(msgspec.Struct, frozen=True):
-    """Complete feedback of one input, for a partition of the feedback topic; `log` names the log that it came from."""
+    """Complete feedback of one input, for a partition of the feedback topic; `log` names the log it came from."""
 
     log: str
     partition: int
@@ -35,7 +35,7 @@ class Outgoing(msgspec.Struct, frozen=True):
 
 
 class TakenFeedback(msgspec.Struct, frozen=True, kw_only=True):
-    """What some work of an input came to: items complete, refused by reason, left out by field, and still waiting."""
+    """The result of some work of an input: items completed, refused by reason, left out by field, and still waiting."""
 
     complete: int
     rejects: Counter[str]
@@ -44,12 +44,12 @@ class TakenFeedback(msgspec.Struct, frozen=True, kw_only=True):
 
 
 Item = tuple[str, Rows | Outgoing]
-LookUp = Callable[[Sequence[str]], Mapping[str, Sequence[Answer]] | None]  # None: not now.
+LookUp = Callable[[Sequence[str]], Mapping[str, Sequence[Answer]] | None]  # None: no answer now.
 Observe = Callable[[str, TakenFeedback], None]
 
 
 class SavedPlace(msgspec.Struct, frozen=True, kw_only=True):
-    """Where in which log a partition goes on after a restart, and the partition that its feedback goes to."""
+    """The log and position where a partition continues after a restart, and the partition its feedback goes to."""
 
     position: int
     partition: int
@@ -61,15 +61,15 @@ _decode = msgspec.msgpack.Decoder(SavedPlace).decode
 
 
 def feedback_log_of(saved: bytes) -> str:
-    """Return the id of the log that a partition was saved of."""
+    """Return the id of the log in a partition's saved state."""
     return _decode(saved).log_id
 
 
 class EnrichSource(InputSource[Item]):
     """(input name, Rows of dead letters) and (input name, Outgoing) out.
 
-    `look_up` asks the request log, `partition_of` says to which partition of the feedback topic an input goes that has
-    gone to none yet. What some work came to, `taken` is told. `now` [s since 1970] says how long items have waited.
+    `look_up` asks the request log; `partition_of` gives the partition of the feedback topic for an input without one.
+    `taken` is called with the result of some work. `now` [s since 1970] tells how long items have waited.
     """
 
     def __init__(
@@ -120,7 +120,7 @@ class _Part(InputPart[Item, SavedPlace]):
         return self._items(settled)
 
     def _read(self, reader: Reader) -> Counter[str]:
-        """Read on, where there is room for what waits."""
+        """Read on, if there is room for more waiting items."""
         if len(self._feedback) >= WAITING_MAX:
             return Counter()
         messages = reader.read()
@@ -162,7 +162,7 @@ class _Part(InputPart[Item, SavedPlace]):
         self._saved = SavedPlace(
             position=reader.position if waiting is None else waiting,
             partition=self._partition,
-            # That of the message before a waiting one is no longer known.
+            # The epoch of the message before a waiting one is no longer known.
             leader_epoch=leader_epoch_of(reader) if waiting is None else None,
             log_id=self._input.log_id,
         )

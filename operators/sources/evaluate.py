@@ -1,8 +1,8 @@
 """The Bytewax source of evaluate: one partition of events per input, each with the requests that are being judged.
 
-What is saved of a partition is where the first message stands that is not done, what was spent and known of judges, and
-to which partitions its feedback and its judges' events go, for ever: there they keep their order, by which readers know
-what comes again.
+Saved per partition are the position of the first message that is not done, what was spent on and learned about judges,
+and the partitions that its feedback and its judges' events go to, for ever: there they keep their order, by which
+readers recognise repeats.
 """
 
 import time
@@ -22,7 +22,7 @@ from operators.sources.source import InputPart, InputSource
 
 
 class Spoken(msgspec.Struct, frozen=True):
-    """What is said of one log, `log`: feedback and judges' events, each for a partition of its topic."""
+    """The output about one log, `log`: feedback and judges' events, each for a partition of its topic."""
 
     log: str
     feedback_partition: int
@@ -32,7 +32,7 @@ class Spoken(msgspec.Struct, frozen=True):
 
 
 class TakenEvents(msgspec.Struct, frozen=True, kw_only=True):
-    """What some work of an input came to: events read, judgements, requests that still wait, and items refused."""
+    """The result of some work of an input: events read, judgements, requests that still wait, and items refused."""
 
     events: int
     refused: int
@@ -44,7 +44,7 @@ Item = tuple[str, Spoken]
 
 
 class SavedLog(msgspec.Struct, frozen=True, kw_only=True):
-    """Where in which log a partition goes on after a restart, and where what is said of it goes."""
+    """The log and position where a partition continues after a restart, and where its output goes."""
 
     position: int
     feedback_partition: int
@@ -58,15 +58,15 @@ _decode = msgspec.msgpack.Decoder(SavedLog).decode
 
 
 def evaluated_log_of(saved: bytes) -> str:
-    """Return the id of the log that a partition was saved of."""
+    """Return the id of the log in a partition's saved state."""
     return _decode(saved).log_id
 
 
 class EvaluateSource(InputSource[Item]):
     """(input name, Spoken) out.
 
-    `judges` says who is asked; `places` where the feedback and the events of an input go that have gone nowhere yet.
-    What some work came to, `taken` is told. `now` [s since 1970] says when things are said.
+    `judges` are those to ask; `places` gives the partitions for feedback and events of an input without any yet.
+    `taken` is called with the result of some work. `now` [s since 1970] is the time of the output.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class _Part(InputPart[Item, SavedLog]):
         return [(self._input.name, Spoken(self._name, *self._places, judgements.feedback, judgements.events))]
 
     def _read(self, reader: Reader, now_ms: int) -> int:
-        """Read on, where there is room for what waits."""
+        """Read on, if there is room for more waiting requests."""
         if self._read_all or self._log.full:
             return 0
         messages = reader.read()
@@ -138,7 +138,7 @@ class _Part(InputPart[Item, SavedLog]):
             position=reader.position if waiting is None else waiting,
             feedback_partition=self._places[0],
             events_partition=self._places[1],
-            # That of the message before a waiting one is no longer known.
+            # The epoch of the message before a waiting one is no longer known.
             leader_epoch=leader_epoch_of(reader) if waiting is None else None,
             log_id=self._input.log_id,
             state=self._log.state,

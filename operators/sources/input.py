@@ -1,4 +1,4 @@
-"""An input of a source: how its log is opened, and who is told what is read of it."""
+"""An input of a source: how its log is opened, and the callbacks for what is read."""
 
 from collections.abc import Callable
 from typing import Protocol
@@ -16,10 +16,10 @@ from operators.pseudonyms import Pseudonyms
 class Input(msgspec.Struct, frozen=True, kw_only=True):
     """An input: its name, what it carries, and how to open it, from its start (None) or at a position.
 
-    After `idle_s` of silence at its end nobody waits for it; None for an input that ends. `credentials` are what
-    commands must be signed with, `pseudonyms` stand for what must not be kept. `log_id` tells a log from another of the
-    same name, '' where nobody knows. Feedback without context is looked up in `requests`, where they are given.
-    `form` names its format (`operators/ingest/formats/registry.py`), which may carry other streams beside `stream`.
+    After `idle_s` of silence at its end it is not waited for; None for an input that ends. `credentials` are what
+    commands must be signed with, `pseudonyms` replace what must not be kept. `log_id` tells a log from another of the
+    same name, '' where it is unknown. Feedback without context is looked up in `requests`, if given. `form` names its
+    format (`operators/ingest/formats/registry.py`), which may carry other streams besides `stream`.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Input(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class OpenedPlace(Protocol):
-    """Where a partition goes on after a restart."""
+    """The place where a partition continues after a restart."""
 
     @property
     def position(self) -> int: ...
@@ -44,18 +44,18 @@ class OpenedPlace(Protocol):
 
 
 def opened(each: Input, place: OpenedPlace | None) -> Reader:
-    """Open an input at its place, from its start without one."""
+    """Open an input at a place, or at its start if there is none."""
     return each.open(None) if place is None else expecting(each.open(place.position), place.leader_epoch)
 
 
-Observe = Callable[[str, Batch], None]  # Told the input's name and each batch that was taken.
-EpochEnded = Callable[[str, float], None]  # Told the input's name and how many seconds its epoch lasted.
+Observe = Callable[[str, Batch], None]  # Called with the input's name and each batch taken.
+EpochEnded = Callable[[str, float], None]  # Called with the input's name and the seconds its epoch lasted.
 
 
 class InputWatch(msgspec.Struct, frozen=True, kw_only=True):
-    """Who is told what a source does; `opened` gets the reader of an input once it is there.
+    """Callbacks for what a source does; `opened` gets the reader of an input once it exists.
 
-    `begun`: the engine is about to run, and all processes of the cluster are there.
+    `begun`: the engine is about to run, and all processes of the cluster are up.
     """
 
     begun: Callable[[], None] = lambda: None

@@ -1,8 +1,8 @@
 """The Bytewax source of the monitor: one partition per input, each decoding and summarising its own messages.
 
-Every batch goes out as one item per shard, so that time moves on everywhere at once; feedback and dead letters
-go out as rows. A partition far ahead of those that lag waits, so that open panes stay few. What is saved of a partition
-is where its next message stands and how far its event time has come, as they were after the last whole batch.
+Every batch goes out as one item per shard, so that time advances everywhere at once; feedback and dead letters
+go out as rows. A partition far ahead of those that lag waits, so that open panes stay few. Saved per partition are the
+position of its next message and how far its event time has come, as of the last whole batch.
 """
 
 from collections.abc import Sequence
@@ -29,7 +29,7 @@ from operators.window.fence import NOWHERE, Span
 from operators.window.pane_items import ShardInput
 from operators.window.pane_lengths import PaneLengths
 
-STALLS_MAX = 2  # Stalls in a row after which a partition that is found empty each time is left out even so.
+STALLS_MAX = 2  # Stalls in a row after which a partition that was always empty is left out anyway.
 AHEAD_MS_MAX = 60_000  # Event time that a partition may be ahead of the slowest before it waits.
 
 Item = tuple[str, ShardInput | Rows]
@@ -50,9 +50,9 @@ class MonitorSource(InputSource[Item]):
         polling: Polling | None = None,
     ) -> None:
         super().__init__(inputs, policy, stop=stop, watch=watch, recover=recover, epoch_s=epoch_s, polling=polling)
-        # The newest event time of every partition of this process that lags: the others do not run away from it.
+        # The newest event time of each lagging partition of this process: the others do not run ahead of it.
         self.lagging: dict[str, int] = {}
-        self.leading: dict[str, bool] = {}  # Which of them say how far time has come.
+        self.leading: dict[str, bool] = {}  # Which partitions set the time.
         self.parts: list[_Part] = []
 
     def build_part(self, step_id: str, for_part: str, resume_state: bytes | None) -> "_Part":
@@ -64,7 +64,7 @@ class MonitorSource(InputSource[Item]):
         return self.parts[-1]
 
     def after_stall(self) -> list[Item]:
-        """Wait again for every partition that was left out, if this process has just stalled."""
+        """Wait again for all partitions that were left out, if this process has just stalled."""
         return [item for part in self.parts for item in part.wake()] if self.polling.begin() else []
 
 
@@ -90,10 +90,10 @@ class _Part(InputPart[Item, SavedInput]):
         self._recall = recall(self._partition, each.open, self._position, partial(source.watch.forgot, each.name))
         self._span = BatchSpan(source.policy.pane_ms)
         self._rechecked = self._woken = False
-        self._stalls = 0  # Since it spoke, or was left out.
+        self._stalls = 0  # Stalls since it had messages, or was left out.
         self._idle = saved is not None and saved.idle
         self._polled = source.polling.clock()
-        # A partition that was left out as silent is waited for only until it is seen to be silent still.
+        # A partition that was left out as silent is only waited for until it proves silent still.
         self._silence_s = (each.idle_s or 0.0) if self._idle else 0.0
 
     def _before(self) -> list[Item]:
@@ -124,16 +124,16 @@ class _Part(InputPart[Item, SavedInput]):
         if reader.at_end:
             return woken + self._silent()
         self._polled = self._source.polling.clock()
-        # Whether anything is left to be read is no longer known.
+        # Whether anything is left to read is no longer known.
         return woken + (self.wake() if self._idle else [])
 
     def _near_end(self, read: int) -> bool:
-        """Whether no more is unread than was just read: while refused messages keep coming, the end is never seen."""
+        """Tell if no more is unread than was just read: while refused messages keep coming, the end is never seen."""
         lag: int | None = getattr(self._reader, "lag", None)
         return (self._reader is not None and self._reader.at_end) or (lag is not None and lag <= read)
 
     def _take(self, messages: Messages, reader: Reader) -> tuple[list[Item], bool]:
-        """Return the items to send on for the next messages, and whether any of these was accepted."""
+        """Return the items to send on for the next messages, and whether any message was accepted."""
         batch = self._partition.take(messages)
         self._span.took(len(messages), self._partition.state.newest)
         self._note(batch, len(messages), reader)
@@ -154,14 +154,14 @@ class _Part(InputPart[Item, SavedInput]):
             self._idle = self._rechecked = self._woken = False
             self._stalls = 0
             self._polled, self._silence_s = self._source.polling.clock(), 0.0
-        # Else it is as silent as before: refused items tell no time, and a producer of them would hold everybody up.
+        # Otherwise it stays silent: refused items tell no time, and their producer would hold everybody up.
         self._source.leading[self._input.name] = self._partition.leads
         if self._partition.behind and any(self._source.leading.values()):
-            self._source.lagging.pop(self._input.name, None)  # Nobody waits for what is far behind the broker's clock.
+            self._source.lagging.pop(self._input.name, None)  # It is too far behind to be waited for.
         elif batch.items and not reader.at_end:
             self._source.lagging[self._input.name] = self._partition.state.newest
         elif self._near_end(read):
-            # Refused messages keep coming: the others would wait for an end that is never seen.
+            # While refused messages keep coming, the others would wait for an end that is never seen.
             self._source.lagging.pop(self._input.name, None)
 
     def _save(self, reader: Reader) -> None:
@@ -174,7 +174,7 @@ class _Part(InputPart[Item, SavedInput]):
         )
 
     def _to_shards(self, inputs: Sequence[tuple[int, ShardInput]], position: int) -> list[Item]:
-        """Return the items that tell the shards of the messages before `position`."""
+        """Return the items for the shards from the messages before `position`."""
         span = Span(start=self._position, stop=position)
         self._position = position
         items: list[Item] = []
@@ -184,7 +184,7 @@ class _Part(InputPart[Item, SavedInput]):
         return items
 
     def _silent(self) -> list[Item]:
-        """Say once that nobody need wait for this partition, when it has been silent for long enough.
+        """Report once that this partition need not be waited for, when it has been silent for long enough.
 
         Only time in which it was polled and empty counts.
         """
@@ -196,7 +196,7 @@ class _Part(InputPart[Item, SavedInput]):
         self._silence_s += min(since, STALL_S)
         if self._silence_s < idle_s:
             return []
-        if not self._rechecked:  # A broker that is away is silent, too.
+        if not self._rechecked:  # A broker that is down is silent, too.
             self._rechecked = True
             reader.recheck()
             return []
@@ -206,13 +206,13 @@ class _Part(InputPart[Item, SavedInput]):
         return self._to_shards(self._partition.rest(), self._position)
 
     def wake(self) -> list[Item]:
-        """Wait for this partition again, if it was left out, until it is known once more that it is silent.
+        """Wait for this partition again, if it was left out, until it has once more proved silent.
 
-        Used when messages sent to it meanwhile could not have been read.
+        Used when messages sent in the meantime could not have been read.
         """
         self._polled = self._source.polling.clock()
         self._stalls += 1
-        # A worker that is slow stalls in every round: then what was asked before the last stall must do, or nobody
+        # A slow worker stalls in every round: then the answer from before the last stall must do, or no partition
         # would ever be left out, and no pane would close.
         if self._stalls <= STALLS_MAX:
             self._rechecked = False

@@ -1,4 +1,4 @@
-"""How a partition of a source shares its worker with others: it makes up for waits, and rests when nothing came."""
+"""How partitions of a source share their worker: one makes up for waits, and rests when nothing came."""
 
 from collections.abc import Callable
 from typing import TypeVar
@@ -6,13 +6,13 @@ from typing import TypeVar
 from operators.connectors.stop import Stop
 from operators.sources.polling import Polling
 
-CATCH_UP = 0.8  # Of an epoch: how long a partition may work at a stretch to make up for a wait.
+CATCH_UP = 0.8  # The share of an epoch that a partition may work at a stretch to make up for a wait.
 
 Item = TypeVar("Item")
 
 
 class Pace:
-    """One partition's; `epoch_s` is given where several workers wait for each other, else it is 0."""
+    """The pace of one partition; `epoch_s` is 0 unless several workers wait for each other."""
 
     def __init__(self, polling: Polling, epoch_s: float) -> None:
         self._polling = polling
@@ -22,10 +22,10 @@ class Pace:
         self._rested = -1
 
     def stretch(self, read: Callable[[], list[Item]], ended: Callable[[], bool]) -> list[Item]:
-        """Return what one read brings, and after a wait at the end of an epoch what as long a time brings.
+        """Return the items of one read, or after a wait at the end of an epoch those of reads for as long as the wait.
 
-        Workers wait for each other there, and the engine takes that wait out of the next epoch: without this the faster
-        worker would get one batch an epoch.
+        Workers wait for each other there, and the engine deducts that wait from the next epoch: without this the faster
+        worker would get one batch per epoch.
         """
         items = read()
         began, waited = self._polling.clock(), self._waited()
@@ -34,14 +34,14 @@ class Pace:
         return items
 
     def rest(self, *, worked: bool) -> None:
-        """End a poll: shortly sleep if it and those of the other partitions brought nothing."""
+        """End a poll: sleep briefly if it and those of the other partitions brought nothing."""
         if worked:
             self._polling.worked()
         else:
             self._rested = self._polling.rest(self._rested)
 
     def epoch_ended(self) -> float:
-        """Note that an epoch ends; return how many seconds it lasted."""
+        """Note that an epoch ends; return its length in seconds."""
         now = self._polling.clock()
         seconds = now - self._epoch_began
         self._epoch_began = self._barred_since = now
@@ -55,7 +55,7 @@ class Pace:
 
 
 def stepped_back(polling: Polling, stop: Stop, count: Callable[[float], None]) -> bool:
-    """Whether the dataflow has to begin again, because the engine times epochs by a clock that stepped back."""
+    """Tell whether the dataflow must begin again, because the clock by which the engine times epochs stepped back."""
     step = polling.stepped_back_s()
     if step:
         count(step)

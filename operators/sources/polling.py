@@ -1,8 +1,8 @@
-"""When the partitions of one process were polled, by the monotonic clock: empty rounds paced, stalls told from silence.
+"""Polls of one process's partitions by the monotonic clock: paces empty rounds, and tells stalls from silence.
 
-The engine compares the times at which a source wants to be woken, and those at which epochs end, with the wall clock.
-When that steps back it would sleep, and leave an epoch open, for as long as the step. So sources are always due and
-rest here, and after a step the dataflow has to be begun again (`stop.Stop.begin_again`).
+The engine compares the times when a source wants to be woken, and when epochs end, with the wall clock. If that steps
+back, the engine sleeps, and leaves the epoch open, for as long as the step. So sources are always due and rest here,
+and after a step the dataflow must begin again (`stop.Stop.begin_again`).
 """
 
 import time
@@ -11,15 +11,15 @@ from datetime import UTC, datetime
 
 ALWAYS_DUE = datetime.fromtimestamp(0, UTC)  # Before any wall clock: the engine polls again at once.
 REST_S = 0.002  # Slept in a round of polls in which no partition had anything to do.
-# Between two polls of one process: more than an epoch's work at a stretch, less than the disorder that closes panes
-# usually wait for, so that nothing is decided meanwhile without what could not be read.
+# Between two polls of one process: more than an epoch's work at a stretch, and less than the usual disorder that panes
+# wait for, so that nothing is decided meanwhile without messages that could not be read.
 STALL_S = 3.0
-HOLD_S = 1.0  # After a stall of one of several processes, for what the others say to arrive.
-STEP_S = 1.0  # A smaller step back of the wall clock makes one epoch that much longer.
+HOLD_S = 1.0  # After a stall of one of several processes, for messages of the others to arrive.
+STEP_S = 1.0  # A smaller step back of the wall clock only makes one epoch longer by it.
 
 
 class Polling:
-    """`begin` is called before each poll of a partition, `rest` after each that brought nothing."""
+    """Call `begin` before each poll of a partition, `rest` after each one that brought nothing."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class Polling:
         self._sleep = sleep
         self._several = several
         self._last = float("-inf")  # Before the first poll nothing was read, as in a stall.
-        self._ahead = wall() - clock()  # Of the wall clock.
+        self._ahead = wall() - clock()  # How far the wall clock is ahead.
         self._worked = 0
         self._held_until = float("-inf")
 
@@ -49,23 +49,23 @@ class Polling:
 
     @property
     def held(self) -> bool:
-        """Whether nothing may be read yet, after a stall."""
+        """Whether reading must still wait after a stall."""
         return self.clock() < self._held_until
 
     def stepped_back_s(self) -> float:
-        """By how much the wall clock has stepped back since the last call; 0.0 for less than `STEP_S`."""
+        """Return how far the wall clock has stepped back since the last call; 0.0 for less than `STEP_S`."""
         ahead = self._wall() - self.clock()
         step, self._ahead = self._ahead - ahead, ahead
         return step if step >= STEP_S else 0.0
 
     def worked(self) -> None:
-        """Note that a poll brought something, or waited by itself."""
+        """Note that a poll brought something, or did its own waiting."""
         self._worked += 1
 
     def rest(self, seen: int) -> int:
-        """Sleep shortly if nothing has happened since the caller's last empty poll, at which `seen` was returned.
+        """Sleep briefly if nothing has happened since the caller's last empty poll, which returned `seen`.
 
-        So of many partitions that all have nothing to do one sleeps in each round, and none while another works.
+        So if many partitions all have nothing to do, one sleeps in each round, and none while another works.
         """
         if seen == self._worked:
             self._sleep(REST_S)

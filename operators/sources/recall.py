@@ -1,4 +1,4 @@
-"""After a restart: the ids that tell duplicates are read again from the partition's log; nothing is counted twice."""
+"""After a restart: ids for detecting duplicates are read again from the partition's log; nothing is counted twice."""
 
 from collections.abc import Callable, Generator
 
@@ -14,7 +14,7 @@ def recall(
 ) -> Generator[None]:
     """Read the log from where the partition's horizon begins up to before `position`; yield after each read.
 
-    Where those messages have expired `forgot` is told why, and what came again is not known.
+    Where those messages have expired, `forgot` is called with the reason, and duplicates are not recognised.
     """
     anchor = partition.state.remembered
     if anchor is None or not partition.policy.dedup.horizon_ms:

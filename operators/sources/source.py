@@ -23,7 +23,7 @@ Place = TypeVar("Place", bound=OpenedPlace)
 class InputSource(FixedPartitionedSource[Item, bytes | None]):
     """One partition per input.
 
-    In a bounded run (`recover` false) nothing is saved, and what goes wrong stops it in order; else it is raised, so
+    In a bounded run (`recover` false) nothing is saved, and a failure stops it in order; otherwise it is raised, so
     that the epoch does not commit. `epoch_s` is given where several workers wait for each other. `polling` keeps time.
     """
 
@@ -48,7 +48,7 @@ class InputSource(FixedPartitionedSource[Item, bytes | None]):
 
 
 class InputPart(StatefulSourcePartition[Item, bytes | None], Generic[Item, Place]):
-    """One partition: a kind says what its `_work` is, notes in `_saved` where to go on, and when it has `_ended`."""
+    """One partition: a subclass has its `_work`, and notes in `_saved` where to continue and in `_ended` its end."""
 
     def __init__(self, source: InputSource[Item], each: Input, saved: Place | None) -> None:
         self._source, self._input, self._saved = source, each, saved
@@ -58,7 +58,7 @@ class InputPart(StatefulSourcePartition[Item, bytes | None], Generic[Item, Place
 
     @abstractmethod
     def _work(self) -> list[Item]:
-        """Return the items that one read yields."""
+        """Return the items of one read."""
 
     def _before(self) -> list[Item]:
         """Return the items to send on before anything is read."""
@@ -83,7 +83,7 @@ class InputPart(StatefulSourcePartition[Item, bytes | None], Generic[Item, Place
         return stepped_back(self._source.polling, self._source.stop, self._source.watch.stepped_back)
 
     def _opened(self) -> Reader:
-        """Return the reader, which the first call opens."""
+        """Return the reader; the first call opens it."""
         if self._reader is None:
             self._reader = opened(self._input, self._saved)
             self._source.watch.opened(self._input.name, self._reader)
@@ -93,7 +93,7 @@ class InputPart(StatefulSourcePartition[Item, bytes | None], Generic[Item, Place
         return ALWAYS_DUE
 
     def snapshot(self) -> bytes | None:
-        """Return where to go on. The engine calls this when an epoch ends."""
+        """Return where to continue. The engine calls this when an epoch ends."""
         self._source.watch.epoch_ended(self._input.name, self._pace.epoch_ended())
         return self._packed() if self._source.recover else None
 
