@@ -1,1 +1,1 @@
-"""What was found, as rows of every table."""
+"""Findings as rows of every table."""

@@ -1,6 +1,6 @@
 """What a closed pane adds to the cohorts of requests: rows of sli_cohort, which merge by sums.
 
-A row tells how many requests were made in a pane, or on how many of them feedback came later, when `arrival` closed.
+A row counts the requests made in a pane, or those of them on which feedback came later, when `arrival` closed.
 The cohort of a pane is the sum of all its rows; `sli_by_cohort` says which cohorts are mature.
 """
 
@@ -15,7 +15,7 @@ from operators.window.partial import Partial
 
 
 def cohort_counts(part: Partial, policy: Policy) -> tuple[Ints, Ints]:
-    """Return (row, SLI, lag in panes) and (requests, bad) of all that adds to cohorts, (n, 3) and (n, 2), in order."""
+    """Return (row, SLI, lag in panes) and (requests, bad) of all additions to cohorts, (n, 3) and (n, 2), in order."""
     ages = decode(part.ages, part.slis.shape[1])
     kept = np.isin(ages.sli, list(by_cohorts(policy.slis)))
     keys = np.column_stack((ages.row, ages.sli, ages.lag))[kept]
@@ -26,7 +26,7 @@ def cohort_counts(part: Partial, policy: Policy) -> tuple[Ints, Ints]:
 
 
 def cohort_rows(part: Partial, named: dict[str, Column], keys: Ints, counts: Ints, policy: Policy) -> Rows:
-    """Return the rows; `named` are the columns that say which series, pane and lateness each of them is about."""
+    """Return the rows; `named` are their columns for series, pane and lateness."""
     slis = policy.slis
     return Rows(
         table="sli_cohort",

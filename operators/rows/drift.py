@@ -1,4 +1,4 @@
-"""What monitors say as rows of `drift`, `drift_window`, `feature_window` and `profile`."""
+"""Findings of monitors as rows of `drift`, `drift_window`, `feature_window` and `profile`."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise

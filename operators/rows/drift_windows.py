@@ -1,4 +1,4 @@
-"""What monitors said of each series and window as rows of `drift_window`: counts, the worst, what is unchanged."""
+"""Findings of monitors by series and window as rows of `drift_window`: counts, the worst, and what is unchanged."""
 
 import math
 from collections import Counter
@@ -11,7 +11,7 @@ from operators.window.series_index import series_columns
 
 def drift_window_rows(windows: Sequence[SeriesWindow], policy: str) -> Rows:
     """Return a row for each; `policy` is the hash of the policy."""
-    first = [window.found[0] for window in windows]  # What all of them have in common.
+    first = [window.found[0] for window in windows]  # It has what all findings of a window share.
     words = [Counter(drift.word for drift in window.found) for window in windows]
     worst = [max(window.found, key=lambda drift: drift.excess) for window in windows]
     return Rows(

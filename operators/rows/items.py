@@ -54,12 +54,12 @@ def feedback_rows(items: Sequence[Feedback], policy: Policy) -> Rows:
 
 
 def _value(item: Feedback, policy: Policy) -> str | float | bool | None:
-    """Return what was said; what a user wrote is kept as the request log keeps texts."""
+    """Return the value of feedback; a text that a user wrote is kept as the request log keeps texts."""
     return None if policy.archive.texts == "none" and item.kind in WRITTEN else item.value
 
 
 def _reason(item: Feedback, policy: Policy) -> str:
-    """Return why a judge said so; it may quote what was answered, so it is kept as the request log keeps texts."""
+    """Return a judge's reason; it may quote the answer, so it is kept as the request log keeps texts."""
     if not item.reason or policy.archive.texts == "none":
         return ""
     return item.reason if policy.archive.texts == "full" else redact(item.reason)[0]
@@ -71,7 +71,7 @@ def dead_letter_rows(
     policy: Policy,
     pseudonyms: Pseudonyms = Pseudonyms(),  # noqa: B008  # Frozen.
 ) -> Rows:
-    """Return the rows of table `dead_letter`: by the policy with the structure of the original, or its bytes, cut.
+    """Return the rows of table `dead_letter`: by policy the structure of the original or its bytes, cut.
 
     `bytes` is the original's size; `value` is its structure, or the text where the bytes are UTF-8, else base64.
     """

@@ -27,9 +27,9 @@ DECIMAL_DIGITS = 9  # measure_pane.sum has so many digits after the point.
 
 
 def pane_rows(closed: Closed, policy: Policy) -> list[Rows]:
-    """Return the rows that are stored when a pane closes: of what came late, and of models past the limit.
+    """Return the rows that are stored when a pane closes: of late items, and of models past the limit.
 
-    And what it adds to cohorts of requests. All else is stored with a pane of the store (`stored_rows`).
+    They include its additions to cohorts of requests. All else is stored with a pane of the store (`stored_rows`).
     """
     rows = []
     for part in (closed.rest, closed.late):
@@ -45,7 +45,7 @@ def pane_rows(closed: Closed, policy: Policy) -> list[Rows]:
 
 
 def leftover_rows(left: Leftover, policy: Policy) -> list[Rows]:
-    """Return the rows of what is left of a pane of another length."""
+    """Return the rows of the remains of a pane of another length."""
     then = msgspec.structs.replace(policy, pane_ms=left.pane_ms, stored_ms=None)
     if left.counted:
         return [] if left.on_time is None else stored_rows(left.on_time, then)
@@ -53,13 +53,13 @@ def leftover_rows(left: Leftover, policy: Policy) -> list[Rows]:
 
 
 def stored_rows(part: Partial, policy: Policy) -> list[Rows]:
-    """Return the rows of what came in on time under a pane of the store, whose number is that of its rows."""
+    """Return the rows of what came in on time under a pane of the store; the rows of `part` have its number."""
     keys = _Keys(part, 0, policy.stored_ms or policy.pane_ms, policy)
     return [some for some in _rows(part, keys, policy) if len(some)]
 
 
 def rows_of_stored(parts: Sequence[Partial], policy: Policy) -> list[Rows]:
-    """Return what `stored_rows` does of each, with the rows of small parts that follow each other made at once."""
+    """Return what `stored_rows` does of each part; rows of neighbouring small parts are made at once."""
     together = small_together(parts, lambda part: part.rows)
     return [made for some in together for made in stored_rows(stacked_parts(some), policy)]
 
@@ -69,7 +69,7 @@ def _rows(part: Partial, keys: "_Keys", policy: Policy) -> list[Rows]:
 
 
 class _Keys:
-    """The columns that say which series, pane and lateness each row is about."""
+    """The columns for the series, pane and lateness of each row."""
 
     def __init__(self, part: Partial, pane: int, pane_ms: int, policy: Policy) -> None:
         series = list(part.series)
@@ -81,11 +81,11 @@ class _Keys:
             "dims": [dims for _, dims in described_series],
         }
         self._part = part
-        self._arrival = pane * pane_ms  # Of what came late.
+        self._arrival = pane * pane_ms  # Of late items.
         self._pane_ms = pane_ms
 
     def of(self, row: Ints) -> dict[str, Column]:
-        """Return the columns for these rows of the partial."""
+        """Return the columns for some rows of the partial."""
         which = self._part.which[row]
         late = self._part.late[row]
         start = self._part.pane[row] * self._pane_ms

@@ -1,7 +1,7 @@
-"""How far a shard has counted, as rows of table `progress`: one for each closed pane in which something came in.
+"""How far a shard has counted, as rows of table `progress`: one for each closed pane in which anything came in.
 
-Several workers may write there, and files of theirs may have one name. What tells them apart is which models they
-take, as no model is that of two.
+Several workers may write there, and their files may share a name. The models that they take tell them apart, as no
+model belongs to two.
 """
 
 from collections.abc import Iterable
@@ -14,7 +14,7 @@ from operators.window.partial import Partial
 
 
 def shard_in_rows(shard: str, policy: Policy) -> str:
-    """Return the name of a shard of one policy of a worker; with a sign of its models, where it is for some alone."""
+    """Return the name of a shard of one policy of a worker; with a digest of its models, where it is for some only."""
     name = f"{shard}/{policy.team}" if policy.slot_prefix else shard
     if not policy.models:
         return name
@@ -22,7 +22,7 @@ def shard_in_rows(shard: str, policy: Policy) -> str:
 
 
 def progress_rows(closed: Iterable[tuple[str, Closed, Policy]]) -> list[Rows]:
-    """Return a row for each pane, with its shard and policy, in which anything came in: others depend on chance.
+    """Return a row for each pane, with its shard and policy, in which anything came in; empty ones depend on chance.
 
     How late it is stored is the difference of `inserted_at` and `at`.
     """

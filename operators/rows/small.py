@@ -1,16 +1,16 @@
-"""Small things whose rows are made together: a column has a fixed cost, which is more than that of a few rows."""
+"""Makes the rows of small things together: the fixed cost of a column is more than that of a few rows."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import TypeVar
 
 T = TypeVar("T")
 
-FEW = 500  # Rows of what is small.
-TOGETHER = 4_096  # Rows of small ones at once, or a few more: they take some megabytes.
+FEW = 500  # A thing with at most so many rows is small.
+TOGETHER = 4_096  # Rows made at once, or a few more: they take some megabytes.
 
 
 def small_together(each: Iterable[T], rows_of: Callable[[T], int]) -> Iterator[list[T]]:
-    """Yield all in their order: small ones that follow each other together, others by themselves.
+    """Yield all in their order: neighbouring small ones together, others by themselves.
 
     >>> list(small_together([1, 2, 501, 502, 3], lambda rows: rows))
     [[1, 2], [501], [502], [3]]

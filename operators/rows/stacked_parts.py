@@ -1,4 +1,4 @@
-"""Partials one after the other, row by row, without adding anything up: so that their rows are made at once."""
+"""Partials concatenated without adding anything up, so that their rows are made at once."""
 
 from collections.abc import Sequence
 from itertools import chain
@@ -10,9 +10,9 @@ from operators.window.partial import Partial, cell_width
 
 
 def stacked_parts(parts: Sequence[Partial]) -> Partial:
-    """Return the rows of one or more partials, with what panes of the store hold: not what monitors watch.
+    """Return the rows of one or more partials, with all that panes of the store hold, so without watched fields.
 
-    Rows of a series that several of them have stay apart, each with a series and error types of its own.
+    Rows of a series that several partials have stay apart, each with its own entry of series and error types.
     """
     if len(parts) == 1:
         return parts[0]
@@ -41,12 +41,12 @@ def stacked_parts(parts: Sequence[Partial]) -> Partial:
 
 
 def _before(numbers: Sequence[int]) -> Ints:
-    """Return how many there are before each."""
+    """Return the sum of the numbers before each."""
     return np.cumsum([0, *numbers[:-1]])
 
 
 def _moved(counts: Sequence[Ints], *by: Ints) -> Ints:
-    """Return sparse counts one after the other, those of each part with its own of `by` added to the first columns."""
+    """Return concatenated sparse counts; each part has its own value of `by` added to its first columns."""
     every, lengths = np.concatenate(counts), [len(each) for each in counts]
     for column, moved in enumerate(by):
         every[:, column] += np.repeat(moved, lengths)

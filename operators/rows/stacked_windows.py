@@ -1,6 +1,6 @@
-"""Windows one after the other, as if they were one with the rows of all: so that their rows are made at once.
+"""Windows concatenated into one with the rows of all, so that their rows are made at once.
 
-A window of a few series costs what its columns cost, however few rows they have.
+A window of a few series costs as much as its columns, however few rows these have.
 """
 
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from operators.window.sliding import WindowCounts
 
 
 class StackedWindows(msgspec.Struct, frozen=True, kw_only=True):
-    """What `windows` hold, K of them with the pane that each ended with; columns as those of `WindowCounts`.
+    """The contents of K `windows`, each with the pane that it ended with; columns as in `WindowCounts`.
 
     `of` (W,) is the number of the window of each row, `of_outcomes` that of each row of `outcomes`; `ends_ms` and
     `sizes_ms` (K,) are those of the windows.

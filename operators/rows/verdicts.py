@@ -12,12 +12,12 @@ from operators.store.rows import Rows
 from operators.window.series_index import series_columns
 from operators.wire.control import ControlEvent
 
-# Fields of a control event that have no column of their name: `ts` is `at`; what one is signed with is of its message.
+# Fields of a control event without a column of their name: `ts` is `at`; the signature belongs to the message.
 NOT_STORED = ("ts", "key", "signature")
 
 
 def outcome_rows(outcome: PaneOutcome, policy: Policy) -> list[Rows]:
-    """Return the rows of what a closed pane came to."""
+    """Return the rows of the outcome of a closed pane."""
     rows = (
         _verdict_rows(outcome.verdicts, policy),
         _control_rows(outcome.events),

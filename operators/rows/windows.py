@@ -21,16 +21,16 @@ from operators.window.picked import pick
 from operators.window.series_index import series_columns
 from operators.window.sliding import WindowCounts
 
-SeriesColumns = Mapping[str, Sequence[Any]]  # What the series columns hold, by name of the column.
-# By a window, the rows of those that ended after it with the same in them; they go with it.
+SeriesColumns = Mapping[str, Sequence[Any]]  # The series columns, by name.
+# By window, the rows of later windows with the same contents; they are freed with it.
 _AGAIN: WeakKeyDictionary[WindowCounts, list[Rows]] = WeakKeyDictionary()
-Z = NormalDist().inv_cdf(0.975)  # Bounds of the middle 95 %.
+Z = NormalDist().inv_cdf(0.975)  # For bounds of the middle 95 %.
 
 
 def window_rows(counts: WindowCounts, policy: Policy, closed: Closed | None = None) -> list[Rows]:
-    """Return the rows of one window; a series without values of a name gets none of it.
+    """Return the rows of one window; a series without values of a measure gets no row for it.
 
-    `closed`, the pane that it ends with, says which SLIs and dimensions began while others were counted.
+    `closed`, the pane that it ends with, tells which SLIs and dimensions began later than others.
     """
     if counts.again is None or (closed is not None and _is_partial(counts.again, closed, policy)):
         return _rows_of(stacked([(counts, closed)]), policy)
@@ -45,7 +45,7 @@ def window_rows(counts: WindowCounts, policy: Policy, closed: Closed | None = No
 
 
 def rows_of_windows(ended: Sequence[tuple[WindowCounts, Closed]], policy: Policy) -> list[Rows]:
-    """Return what `window_rows` does of each, with the rows of small windows that follow each other made at once."""
+    """Return what `window_rows` does of each window; rows of neighbouring small windows are made at once."""
     rows: list[Rows] = []
     for some in small_together(ended, lambda each: len(each[0].names)):
         (counts, closed), *more = some
@@ -82,7 +82,7 @@ def _sli_rows(counts: StackedWindows, series: SeriesColumns, policy: Policy) -> 
 
 
 def _coverage(ended: StackedWindows, policy: Policy) -> Floats:
-    """Return by series and SLI the share of the window in which it was counted, (W, S)."""
+    """Return, by series and SLI, the share of the window in which the SLI was counted, (W, S)."""
     if not any(closed is not None and _is_partial(counts, closed, policy) for counts, closed in ended.windows):
         return np.ones((len(ended.names), len(policy.slis)))
     coverage = [
@@ -93,7 +93,7 @@ def _coverage(ended: StackedWindows, policy: Policy) -> Floats:
 
 
 def _is_partial(counts: WindowCounts, closed: Closed, policy: Policy) -> bool:
-    """Tell whether something in a window may have been counted in a part of it alone."""
+    """Tell whether something in a window may have been counted only in a part of it."""
     begin_ms = counts.end_ms - counts.window.size_ms
     return bool(closed.begins or closed.sliced) or closed.held * policy.pane_ms > begin_ms
 
@@ -145,12 +145,12 @@ def _outcome_rows(counts: StackedWindows) -> Rows:
 
 
 def _keys(counts: StackedWindows, series: SeriesColumns, at: Ints) -> dict[str, Column]:
-    """Return the columns that say of which series and window rows are; `at` are places among what is stored."""
+    """Return the columns for the series and window of rows; `at` are their places among the stored ones."""
     return _series_and_window(counts, series, at, counts.of[counts.stored[at]])
 
 
 def _series_and_window(counts: StackedWindows, series: SeriesColumns, row: Ints, of: Ints) -> dict[str, Column]:
-    """Return the columns that say of which series and window rows are, `of` being the number of the window of each."""
+    """Return the columns for the series and window of rows; `of` has the number of the window of each."""
     named: dict[str, Column] = {name: Coded(values=values, codes=row) for name, values in series.items()}
     return named | {
         "kind": Coded(values=[each.window.kind for each, _ in counts.windows], codes=of),
@@ -160,7 +160,7 @@ def _series_and_window(counts: StackedWindows, series: SeriesColumns, row: Ints,
 
 
 def _ends(ends_ms: Ints, sizes_ms: Ints, of: Ints) -> dict[str, Column]:
-    """Return the columns that say where windows lie, `of` being the number of the window of each row."""
+    """Return the columns for the times of windows; `of` has the number of the window of each row."""
     return {"window_start": (ends_ms - sizes_ms)[of], "window_end": ends_ms[of]}
 
 
