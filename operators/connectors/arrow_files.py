@@ -1,7 +1,7 @@
-"""Files as Arrow writes them, IPC streams and IPC (Feather) files; or of messages that begin with their length.
+"""Arrow files, IPC streams and IPC (Feather) files; or files of messages that begin with their length.
 
-Arrow trusts what it reads: a file that is broken, or made to be, may name lengths that lead it out of its memory. So
-each batch is checked whole before anything is done with it.
+Arrow trusts what it reads: a broken or malicious file may name lengths that lead out of its memory. So each batch is
+fully checked before it is used.
 """
 
 from collections.abc import Iterator
@@ -16,13 +16,13 @@ from operators.connectors.frames import FrameReader
 from operators.ingest.messages import Messages
 
 STREAM_BEGINS, FILE_BEGINS = b"\xff\xff\xff\xff", b"ARROW1"
-MESSAGES_MIN = 20  # Handed on at once, if there are as many.
-BITS = 8  # Of a byte: a value has one at least.
-ROWS = 1_000  # Of a message: each batch of the file becomes messages, as Kafka has them.
+MESSAGES_MIN = 20  # Returned at once, if there are as many.
+BITS = 8  # Per byte: a value has at least one.
+ROWS = 1_000  # Per message: each batch of the file becomes messages of the size they have in Kafka.
 
 
 def arrow_reader(path: Path, bytes_max: int, received_ms: int, advanced: Advanced) -> "ArrowReader | FrameReader":
-    """Return what reads a file of Arrow, as its first bytes say. OSError."""
+    """Return the reader of an Arrow file, chosen by its first bytes. OSError."""
     with path.open("rb") as file:
         begins = file.read(len(FILE_BEGINS))
     if begins.startswith((STREAM_BEGINS, FILE_BEGINS)):
@@ -33,7 +33,7 @@ def arrow_reader(path: Path, bytes_max: int, received_ms: int, advanced: Advance
 class ArrowReader:
     """Reads the batches of a file as messages; `position` is the number of the next one, from 1."""
 
-    at_end = False  # It says that it has ended instead.
+    at_end = False  # `read` returns None at the end instead.
 
     def __init__(self, path: Path, received_ms: int, advanced: Advanced) -> None:
         self._path, self._received_ms, self._advanced = path, received_ms, advanced
@@ -46,7 +46,7 @@ class ArrowReader:
         return self._position
 
     def read(self) -> Messages | None:
-        """Return the messages of the next batches, None at the end. OSError names the file, also where it is broken."""
+        """Return the messages of the next batches, None at the end. OSError names the file, even if it is broken."""
         values: list[bytes] = []
         try:
             for batch in self._batches:
@@ -75,7 +75,7 @@ class ArrowReader:
             with ipc.open_file(self._file) as file:
                 yield from (file.get_batch(number) for number in range(file.num_record_batches))
             return
-        while self._file.tell() < self._file.size():  # Streams that were put together are read one after the other.
+        while self._file.tell() < self._file.size():  # Concatenated streams are read one after the other.
             with ipc.open_stream(self._file) as stream:
                 yield from stream
 
@@ -83,7 +83,7 @@ class ArrowReader:
 def _check(batch: pa.RecordBatch) -> None:
     """Refuse a batch whose offsets and lengths are not right. OSError, pa.ArrowException."""
     batch.validate(full=True)
-    if batch.num_rows > BITS * batch.nbytes:  # Columns of nothing may have any number of rows.
+    if batch.num_rows > BITS * batch.nbytes:  # Columns without data may claim any number of rows.
         raise OSError(f"{batch.num_rows} rows in {batch.nbytes} bytes")
 
 

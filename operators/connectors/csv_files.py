@@ -1,4 +1,4 @@
-"""CSV files as batches of columns whose types do not depend on where in the file a value stands."""
+"""CSV files as batches of columns whose types do not depend on the position of a value in the file."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -8,22 +8,22 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-BLOCK_BYTES = 16 << 20  # Read at once; of the first one types are made.
-SEPARATORS = ";\t|"  # That others use.
+BLOCK_BYTES = 16 << 20  # Read at once; the first one determines the types.
+SEPARATORS = ";\t|"  # Separators other than the comma.
 HEADER_BYTES = 1 << 16
 UTF_16 = (b"\xff\xfe", b"\xfe\xff")
-_COLUMN = re.compile(r"CSV column #(\d+): CSV conversion error to \w+: invalid value '(.*)'")  # How Arrow says it.
+_COLUMN = re.compile(r"CSV column #(\d+): CSV conversion error to \w+: invalid value '(.*)'")  # Arrow's message.
 
 
 class WrongTable(ValueError):
-    """The file is no table that can be read."""
+    """The file is not a readable table."""
 
 
 def csv_batches(path: Path, rows: int, is_text: Callable[[str], bool]) -> tuple[Iterator[pa.RecordBatch], pa.Schema]:
-    """Return the rows of a file, at most `rows` at once, and what columns it has; `is_text` says which hold texts.
+    """Return the rows of a file, at most `rows` at once, and its schema; `is_text` tells which columns hold texts.
 
-    Of the others those of whole numbers are read as numbers: the next block may have fractions. Whole numbers that
-    begin with a 0 are texts (zip codes). WrongTable; pyarrow.ArrowInvalid.
+    Other columns of whole numbers are read as floats, as the next block may have fractions. Whole numbers that begin
+    with a 0 are texts (zip codes). WrongTable; pyarrow.ArrowInvalid.
     """
     _check_header(path)
     guessed = _opened(path, {}).schema
@@ -56,7 +56,7 @@ def _check_header(path: Path) -> None:
 
 
 def _codes(path: Path, names: list[str]) -> list[str]:
-    """Return which columns of whole numbers have some that begin with a 0, in the first block."""
+    """Return the columns of whole numbers of which some begin with a 0 in the first block."""
     if not names:
         return []
     batch = _opened(path, dict.fromkeys(names, pa.string())).read_next_batch()

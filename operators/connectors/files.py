@@ -18,11 +18,11 @@ from operators.ingest.lines import Lines, TextBlock, lines_of, one_line
 from operators.ingest.messages import Messages
 
 BLOCK_BYTES = 1 << 20  # Read at once; larger blocks fall out of the processor's caches.
-LINES_MIN = 40_000  # Handed on at once, if there are as many: some 40 ms of work, twice as many without kernels;
+LINES_MIN = 40_000  # Returned at once, if there are as many: some 40 ms of work, twice that without kernels;
 BYTES_MAX = 32 << 20  # or so many bytes, where lines are long.
 
 Item = TypeVar("Item")
-Advanced = Callable[[int], None]  # Called with the bytes of the file, as it lies on disk, that were read.
+Advanced = Callable[[int], None]  # Called with the number of bytes read of the file as stored on disk.
 
 
 class FileReader:
@@ -30,12 +30,12 @@ class FileReader:
 
     `received_ms` [Unix ms], the start of the run, bounds the timestamps that are believed.
 
-    A longer line than `line_bytes_max` and one block comes out cut off, so that a file without line ends cannot
-    fill the memory.
+    A line longer than `line_bytes_max` and one block comes out cut off, so that a file without line ends cannot fill
+    the memory.
     """
 
-    at_end = False  # It says that it has ended instead.
-    messages_max = sys.maxsize  # Messages handed on at once; the caller may want fewer.
+    at_end = False  # `read` returns None at the end instead.
+    messages_max = sys.maxsize  # Messages returned at once; the caller may want fewer.
 
     def __init__(self, path: Path, line_bytes_max: int, received_ms: int, advanced: Advanced) -> None:
         self._path = path
@@ -49,17 +49,17 @@ class FileReader:
         self._line_bytes_max = line_bytes_max
         self._advanced = advanced
         self._rest = b""
-        self._begins = True  # Nothing has been read yet: some programs write a mark before their first line.
-        self._cut = False  # The line under way was handed out cut off: skip what is left of it.
-        self._position = self._after = 1  # Of what was handed on, and of what was read.
-        self._waiting: Messages | None = None  # What was read, and not handed on yet.
+        self._begins = True  # Nothing has been read yet: some programs write a byte order mark before the first line.
+        self._cut = False  # The current line was returned cut off: skip the rest of it.
+        self._position = self._after = 1  # Of what was returned, and of what was read.
+        self._waiting: Messages | None = None  # Read, but not returned yet.
 
     @property
     def position(self) -> int:
         return self._position
 
     def read(self) -> Messages | None:
-        """Return some next lines, None at the end. OSError names the file, also when it is compressed and broken."""
+        """Return the next lines, None at the end. OSError names the file, even if it is compressed and broken."""
         messages, self._waiting = self._waiting or self._read(), None
         if messages is None:
             return None
@@ -80,7 +80,7 @@ class FileReader:
             lines = self._split(block)
             count += sum(len(each.ends) for each in lines)
             blocks += lines
-        if self._raw.seekable():  # A pipe does not say how far it is.
+        if self._raw.seekable():  # A pipe has no position.
             self._advanced(self._raw.tell())
         first, self._after = self._after, self._after + count
         if not count and not taken:
@@ -118,7 +118,7 @@ class FileReader:
 class LineFile(FixedPartitionedSink[Item, None]):
     """(key, item) in; what `encode` makes of items, one JSON object a line, written when the epoch closes.
 
-    Or `at_once`, where somebody reads along: only in a run that is never resumed, because lines would come twice.
+    Or written `at_once`, for somebody who reads along: only in a run that is never resumed, or lines would come twice.
     """
 
     def __init__(
@@ -163,5 +163,5 @@ class _LinePart(StatefulSinkPartition[Item, None]):
     def close(self) -> None:
         try:
             self._file.close()
-        except OSError as error:  # It tries once more to write what could not be written.
+        except OSError as error:  # Closing tries once more to write what could not be written.
             self._stop.fail(error)

@@ -1,7 +1,7 @@
 """Files of messages that begin with their length, as a collector's file exporter writes protobuf; or of lines.
 
-A length is 4 bytes, the highest first. A file of lines of JSON is told by its first byte: as the first of a length it
-would mean 160 MB and more.
+A length is 4 bytes, the highest first. A file of JSON lines is recognised by its first byte: as the first of a length
+it would mean 160 MB and more.
 """
 
 from pathlib import Path
@@ -16,13 +16,13 @@ JSON_BEGINS = b"{[ \t\r\n"
 class FrameReader(FileReader):
     """Reads whole messages; `position` is the number of the next one, from 1.
 
-    A longer one than `line_bytes_max` comes out cut off, and so does one that the file ends in.
+    A message longer than `line_bytes_max` comes out cut off, and so does one that the end of the file cuts.
     """
 
     def __init__(self, path: Path, line_bytes_max: int, received_ms: int, advanced: Advanced) -> None:
         super().__init__(path, line_bytes_max, received_ms, advanced)
         self._lines: bool | None = None  # None: nothing has been read yet.
-        self._skip = 0  # Bytes to come of a message that was handed out cut off.
+        self._skip = 0  # Bytes still to come of a message that was returned cut off.
 
     def _split(self, block: bytes) -> list[TextBlock]:
         if self._lines is None:
@@ -39,7 +39,7 @@ class FrameReader(FileReader):
         return [one_line(message) for message in messages]
 
     def _frames(self, data: bytes) -> tuple[list[bytes], int]:
-        """Return the messages that end in `data`, and where the next begins."""
+        """Return the messages that end in `data`, and where the next one begins."""
         messages: list[bytes] = []
         at = 0
         while at + LENGTH <= len(data):

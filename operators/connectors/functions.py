@@ -1,4 +1,4 @@
-"""Functions of yours that score answers, each in a process of its own, which is ended when it takes too long."""
+"""User functions that score answers, each in a process of its own, which is killed if it takes too long."""
 
 import importlib
 import multiprocessing
@@ -11,7 +11,7 @@ from typing import Any
 from operators.evaluators.case import Judged, JudgedCase, Score
 from operators.evaluators.python import PythonFunction
 
-START_S = 60.0  # For its imports, such as that of a model.
+START_S = 60.0  # For the function's imports, such as that of a model.
 _SPAWN = multiprocessing.get_context("spawn")
 
 
@@ -22,11 +22,11 @@ class FunctionClient:
         self._runners = {each.name: _Runner(each) for each in evaluators}
 
     def ask(self, evaluator: PythonFunction, case: JudgedCase) -> "Future[Judged]":
-        """Have a case scored; what went wrong is the fault of what comes back."""
+        """Have a case scored; a failure is the `fault` of the result."""
         return self._runners[evaluator.name].ask(case)
 
     def close(self) -> None:
-        """End the processes, and what they were doing."""
+        """End the processes and their work."""
         for runner in self._runners.values():
             runner.close()
 
@@ -82,7 +82,7 @@ class _Runner:
     def close(self) -> None:
         process = self._process
         if process is not None:
-            process.kill()  # What waits for it goes on at once.
+            process.kill()  # So that whatever waits for it goes on at once.
         self._thread.shutdown(cancel_futures=True)
         self._end()
 
@@ -92,10 +92,10 @@ def _fault(fault: str, began: float) -> Judged:
 
 
 def serve(function: str, pipe: Connection) -> None:
-    """Answer cases until nobody asks any more: what a process of its own does."""
+    """Answer cases until the pipe closes; runs in a separate process."""
     try:
         score: Callable[[dict[str, Any]], object] | None = _imported(function)
-    except Exception:  # Whatever an import of somebody's code can raise.
+    except Exception:  # An import of user code can raise anything.
         score = None
     pipe.send(None)
     while True:
@@ -115,10 +115,10 @@ def _imported(function: str) -> Callable[[dict[str, Any]], object]:
 def _scored(score: Callable[[dict[str, Any]], object], case: dict[str, Any]) -> tuple[str, float | bool | None]:
     try:
         value = score(case)
-    except Exception:  # It is somebody's code, and must stop nobody.
+    except Exception:  # User code must not stop the process.
         return "evaluator_failed", None
     if value is None or isinstance(value, bool):
         return "", value
-    if isinstance(value, int | float) and abs(value) <= 1e12:  # No NaN is.
+    if isinstance(value, int | float) and abs(value) <= 1e12:  # Not so for NaN.
         return "", float(value)
     return "unusable_answer", None

@@ -1,10 +1,10 @@
-"""A log that is not read any more, in place of its reader: it has ended where it was read to."""
+"""Replaces the reader of a log that is no longer read: the log has ended where it was read to."""
 
 from operators.ingest.messages import Messages
 
 
 class LeftOutReader:
-    """Reads nothing; `position` stays what was saved, for when the log is read again."""
+    """Reads nothing; `position` stays as saved, for when the log is read again."""
 
     at_end = True
 

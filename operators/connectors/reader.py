@@ -1,4 +1,4 @@
-"""What reads the messages of one input in order, whatever they lie in."""
+"""Readers of the messages of one input in order, whatever holds them."""
 
 from typing import Protocol, runtime_checkable
 
@@ -9,7 +9,7 @@ class Reader(Protocol):
     """Reads the messages of one input in order."""
 
     def read(self) -> Messages | None:
-        """Return some next messages, none at the moment as no messages, or None at the end."""
+        """Return the next messages, an empty batch if there are none now, None at the end."""
 
     @property
     def position(self) -> int:
@@ -17,35 +17,35 @@ class Reader(Protocol):
 
     @property
     def at_end(self) -> bool:
-        """Whether all there is at the moment has been read."""
+        """Whether all present messages have been read."""
 
     def recheck(self) -> None:
-        """Make `at_end` false until it is known anew that there is no more."""
+        """Make `at_end` false until the end is confirmed anew."""
 
     def close(self) -> None: ...
 
 
 @runtime_checkable
 class BoundedReader(Protocol):
-    """A reader that can be told to hand on no more than so many messages at once."""
+    """A reader that can be told to return at most so many messages at once."""
 
     messages_max: int
 
 
 @runtime_checkable
 class EpochReader(Protocol):
-    """A reader of a log that may lose its last messages and get others: the leader epoch of a message tells."""
+    """A reader of a log whose last messages may be replaced: a message's leader epoch shows that."""
 
     @property
     def leader_epoch(self) -> int | None:
-        """Of the message before `position`; None where nobody knows."""
+        """The leader epoch of the message before `position`; None where unknown."""
 
     def expect(self, leader_epoch: int) -> None:
-        """Have reading fail if the message before `position` is not one of that leader epoch any more."""
+        """Make reading fail if the message before `position` is no longer of that leader epoch."""
 
 
 def expecting(reader: Reader, leader_epoch: int | None) -> Reader:
-    """Return a reader that has just been opened at a saved position, told the leader epoch that was saved with it."""
+    """Tell a reader, just opened at a saved position, the leader epoch saved with it; return the reader."""
     if leader_epoch is not None and isinstance(reader, EpochReader):
         reader.expect(leader_epoch)
     return reader

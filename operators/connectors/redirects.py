@@ -1,4 +1,4 @@
-"""Posts that go where they were sent, or nowhere."""
+"""POST requests that follow no redirect."""
 
 import http.client
 import urllib.request
@@ -6,7 +6,7 @@ from typing import IO
 
 
 class NoRedirect(urllib.request.HTTPRedirectHandler):
-    """A redirected POST would go on as a GET without the body, and its key to somebody else."""
+    """Refuses redirects: a POST would go on as a GET without the body, and send its key to somebody else."""
 
     def redirect_request(
         self,

@@ -1,6 +1,6 @@
-"""Bytes on disk that are replaced again and again, each in a region of one file: what is seldom read takes no memory.
+"""Bytes on disk that are often replaced and seldom read, each in a region of one file, so that they take no memory.
 
-The file has no name and is gone with the process, however that ends.
+The file has no name and disappears with the process, however that ends.
 """
 
 import os
@@ -9,32 +9,32 @@ from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryFile
 
-LEAST = 4_096  # Bytes of a region; there are four sizes between each two powers of two.
+LEAST = 4_096  # Bytes of the smallest region; there are four sizes per power of two.
 
 
 @contextmanager
 def spilling(folder: Path) -> Iterator["SpillFile"]:
-    """Have a file without a name in a folder. OSError."""
-    # Without a buffer: what could not be written would be tried again when it closes, in other words.
+    """Open a file without a name in a folder. OSError."""
+    # Without a buffer: closing would retry a failed write and raise a different error.
     with TemporaryFile(dir=folder, buffering=0) as file:
         yield SpillFile(file.fileno(), folder)
 
 
 class SpillFile:
-    """A file of a folder, and which regions of it are free; OSError with the folder where it cannot be written."""
+    """A file in a folder, and its free regions; OSError naming the folder where it cannot be written."""
 
     def __init__(self, file: int, folder: Path) -> None:
         self._file = file
         self._folder = folder
         self._end = 0
-        self._free: dict[int, list[int]] = {}  # Where regions begin, by their size.
+        self._free: dict[int, list[int]] = {}  # The starts of free regions, by size.
 
     def region(self) -> "Region":
-        """Return what keeps some bytes here; it has no room of its own before it is given some."""
+        """Return a new region, which takes no room until it is given bytes."""
         return Region(self)
 
     def take(self, size: int) -> int:
-        """Return where a region of so many bytes begins that is nobody's."""
+        """Return the start of a free region of so many bytes."""
         if free := self._free.get(size):
             return free.pop()
         self._end += size
@@ -46,7 +46,7 @@ class SpillFile:
     def write(self, begin: int, data: bytes) -> None:
         rest = memoryview(data)
         try:
-            while rest:  # A disk may have room for the first part alone.
+            while rest:  # A disk may have room only for the first part.
                 written = os.pwrite(self._file, rest, begin)
                 rest, begin = rest[written:], begin + written
         except OSError as error:
@@ -58,14 +58,14 @@ class SpillFile:
 
 
 class Region:
-    """Some bytes of a file, which are replaced as a whole."""
+    """Bytes in a file, which are replaced as a whole."""
 
     def __init__(self, file: SpillFile) -> None:
         self._file = file
         self._begin = self._size = self._length = 0
 
     def keep(self, data: bytes) -> None:
-        """Keep these instead; a region that fits as well is used again. OSError."""
+        """Keep these bytes instead; the region is reused if it fits. OSError."""
         size = size_of(len(data))
         if size != self._size:
             self.drop()
@@ -77,14 +77,14 @@ class Region:
         return self._file.read(self._begin, self._length)
 
     def drop(self) -> None:
-        """Keep nothing: the region is others' to use."""
+        """Keep nothing, and free the region."""
         if self._size:
             self._file.give_back(self._begin, self._size)
         self._begin = self._size = self._length = 0
 
 
 def size_of(length: int) -> int:
-    """Return how large a region for so many bytes is.
+    """Return the size of a region for so many bytes.
 
     >>> [size_of(length) for length in (0, 1, 4_097, 100_000)]
     [4096, 4096, 8192, 114688]

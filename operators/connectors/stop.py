@@ -1,12 +1,12 @@
 """The flag that ends a dataflow in order: sources see it and report their end, sinks flush, nothing is killed.
 
-An exception raised inside of the engine is a panic with a native backtrace; a bounded run, which has no epoch
-to protect, records what went wrong here instead, and says it in one line once the engine has ended.
+An exception raised inside the engine is a panic with a native backtrace; a bounded run, which has no epoch
+to protect, records the failure here instead, and reports it in one line once the engine has ended.
 """
 
 
 class Stop:
-    """Whether to stop, and why: an error, or None when somebody asked, or when the dataflow is to begin again."""
+    """Whether to stop, and why: an error, or None when somebody asked, or the dataflow must begin again."""
 
     def __init__(self) -> None:
         self.requested = False
@@ -21,7 +21,7 @@ class Stop:
         self._again = self.requested = True
 
     def renew(self) -> bool:
-        """Return whether to begin again now that the dataflow has ended: then nothing is requested any more."""
+        """Return whether to begin again now that the dataflow has ended; if so, reset the flag."""
         if not self._again or self._asked or self.error is not None:
             return False
         self._again = self.requested = False

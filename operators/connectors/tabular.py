@@ -1,7 +1,7 @@
-"""Tables in files, CSV and Parquet, read as if each row had come as an event.
+"""Tables in files, CSV and Parquet, read as if each row were an event.
 
 A column is named for a field of events (`latency_ms`, `slices.region`, `features.amount`, ...); any other is a feature.
-A row without id, time, model or version gets what stands for them, so that a training table needs none.
+A row without id, time, model or version gets placeholders, so that a training table needs none.
 """
 
 from collections.abc import Callable, Collection, Iterator
@@ -21,36 +21,36 @@ from operators.wire.events import TS_MS_MIN, Event, as_text
 
 UNTYPED = (".csv", ".csv.gz", ".csv.zst")
 SUFFIXES = (*UNTYPED, ".parquet")
-ROWS = 10_000  # Handed on at once.
+ROWS = 10_000  # Returned at once.
 NESTED = ("features", "metrics", "slices")
-FIELDS = frozenset(Event.__struct_fields__) - {"kind"}  # That is asked for only to tell feedback from events.
+FIELDS = frozenset(Event.__struct_fields__) - {"kind"}  # `kind` is only read to tell feedback from events.
 TEXTS = (
     *("request_id", "model", "version", "session_id", "user_id"),
     *("error_type", "prompt_version", "endpoint", "team"),
 )
 NUMBERS = ("attempt", "latency_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd", "score")
-WHOLE = ("ts", "attempt", "input_tokens", "output_tokens")  # A column with gaps has floats.
+WHOLE = ("ts", "attempt", "input_tokens", "output_tokens")  # In columns with gaps these are floats.
 NOBODY = "-"  # Stands for a model or version that no column names.
 NEEDED: dict[str, Any] = {"ts": TS_MS_MIN, "model": NOBODY, "version": NOBODY}
-# What pyarrow raises where it cannot open a table, or make Python's values of its own.
+# Raised by pyarrow where it cannot open a table, or convert its values to Python's.
 FAULTS = (pa.ArrowException, WrongTable, ValueError, TypeError, OverflowError, KeyError)
-Advanced = Callable[[int], None]  # Called with how many bytes of the file were read, as far as that is known.
+Advanced = Callable[[int], None]  # Called with the bytes of the file read so far, if known.
 
 
 def is_table(path: Path) -> bool:
-    """Whether the name of a file says that it is a table."""
+    """Tell whether a file is a table, by its name."""
     return path.name.lower().endswith(SUFFIXES)
 
 
 def is_typed(path: Path) -> bool:
-    """Whether the values of a file say themselves whether they are texts or numbers."""
+    """Tell whether a file has types for its values, texts or numbers."""
     return not path.name.lower().endswith(UNTYPED)
 
 
 class TableReader:
-    """Reads the rows of a table; `columns` are its names. OSError where the file is no such table.
+    """Reads the rows of a table; `columns` are their names. OSError where the file is not such a table.
 
-    `texts` are columns of a CSV file whose values are texts as they are written, beside those that always are.
+    `texts` are the columns of a CSV file to read as texts, besides those that always are.
     """
 
     def __init__(self, path: Path, received_ms: int, advanced: Advanced, texts: Collection[str] = ()) -> None:
@@ -65,7 +65,7 @@ class TableReader:
             raise OSError(f"{path}: {error}") from error
 
     def read(self) -> Messages | None:
-        """Return some next rows as JSON, None at the end. OSError where the rest cannot be read."""
+        """Return the next rows as JSON, None at the end. OSError where the rest cannot be read."""
         try:
             batch = next(self._batches, None)
             if batch is not None:
@@ -95,7 +95,7 @@ def _opened(path: Path, texts: Collection[str]) -> tuple[Iterator[pa.RecordBatch
 
 
 def _check_numbers(batch: pa.RecordBatch) -> None:
-    """WrongTable where a field of events that is a number has texts: each of them would be left out."""
+    """WrongTable where a numeric field of events holds texts: each of them would be left out."""
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         number = name in NUMBERS or name.startswith("metrics.")
         if number and _holds_texts(column.type) and column.null_count < len(column):
@@ -110,7 +110,7 @@ def _holds_texts(of: pa.DataType) -> bool:
 
 
 def _check(schema: pa.Schema) -> None:
-    """WrongTable where two columns have one name, or one that holds fields has none."""
+    """WrongTable where two columns have the same name, or one that should hold named fields holds none."""
     for field in schema:
         if schema.names.count(field.name) > 1:
             raise WrongTable(f"several columns are named {field.name!r}")
@@ -121,7 +121,7 @@ def _check(schema: pa.Schema) -> None:
 
 
 def _event(row: dict[str, Any], name: str) -> bytes:
-    """Return a row as the JSON of an event; what is missing in it is not there."""
+    """Return a row as the JSON of an event, without missing values."""
     event: dict[str, Any] = {"request_id": name, **NEEDED}
     for column, value in row.items():
         field, dot, inner = column.partition(".")
@@ -147,7 +147,7 @@ def _put(event: dict[str, Any], field: str, name: str, value: Any) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return a value; a decimal as the number that it is: its JSON would be a text."""
+    """Return a value; a decimal as a float, as its JSON would be a text."""
     return float(value) if isinstance(value, Decimal) else value
 
 

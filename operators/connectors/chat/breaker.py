@@ -1,18 +1,18 @@
-"""A circuit breaker: an endpoint that does nothing but fail is left alone for a while, and nobody waits for it."""
+"""A circuit breaker: an endpoint that only fails is left alone for a while, and nobody waits for it."""
 
-FAILURES = 10  # Judgements in a row that failed, each after all its calls.
+FAILURES = 10  # Judgements that failed in a row, each after all its calls.
 OPEN_S = 15.0
 
 
 class Breaker:
-    """Times [s] are given to it, by any clock that does not step back."""
+    """The caller passes times [s], by any clock that does not step back."""
 
     def __init__(self) -> None:
         self._failures = 0
         self._until = float("-inf")
 
     def is_open(self, now: float) -> bool:
-        """Tell whether nothing is to be asked. After its time the next ones may try, and one that fails opens it again.
+        """Tell whether not to ask the endpoint. After `OPEN_S` calls may try again, and one that fails opens it anew.
 
         >>> breaker = Breaker()
         >>> for _ in range(FAILURES): breaker.failed(0.0)

@@ -1,6 +1,6 @@
-"""One call of a chat endpoint: a POST that ends by its time, goes nowhere else, and reads no more than it may.
+"""One call of a chat endpoint: a POST that ends in time, follows no redirect, and reads a bounded answer.
 
-Answers are asked for as they are, and compressed ones refused: a few kilobytes of those can be gigabytes.
+Answers are requested uncompressed, and compressed ones refused: a few kilobytes of those can become gigabytes.
 """
 
 import asyncio
@@ -14,12 +14,12 @@ from operators.evaluators.case import UnusableAnswer
 
 ANSWER_BYTES_MAX = 1 << 20
 TOO_MANY, SERVER_ERROR = 429, 500
-AGAIN = (408, 409, 425, TOO_MANY)  # And whatever the server has failed at.
+AGAIN = (408, 409, 425, TOO_MANY)  # And all failures of the server.
 OK = range(200, 300)
 
 
 class Again(Exception):
-    """A call failed in a way that may pass: its `fault`, in words, and after how many seconds to ask again, if said."""
+    """A call failed in a way that may pass: its `fault` in words, and in how many seconds to ask again, if stated."""
 
     def __init__(self, fault: str, words: str, after_s: float | None = None) -> None:
         super().__init__(words)
@@ -31,7 +31,7 @@ class CallRefused(Exception):
 
 
 def url_of(endpoint: str) -> str:
-    """Return the address of chat completions below an endpoint. ValueError where that is no address."""
+    """Return the address of chat completions below an endpoint. ValueError if that is not an address."""
     try:
         parts = urlsplit(endpoint)
         good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
@@ -45,7 +45,7 @@ def url_of(endpoint: str) -> str:
 
 
 def headers_of(key: str | None) -> dict[str, str]:
-    """Return what goes before each question; `key` is the bearer token."""
+    """Return the headers of each request; `key` is the bearer token."""
     headers = {
         "content-type": "application/json",
         "accept": "application/json",
@@ -56,7 +56,7 @@ def headers_of(key: str | None) -> dict[str, str]:
 
 
 def client_of(connections: int) -> httpx.AsyncClient:
-    """Return a client for so many calls at once, which follows no redirect: the key would go to somebody else."""
+    """Return a client for so many calls at once that follows no redirect, which would send the key to somebody else."""
     limits = httpx.Limits(max_connections=connections, max_keepalive_connections=connections)
     return httpx.AsyncClient(limits=limits, follow_redirects=False)
 
@@ -64,7 +64,7 @@ def client_of(connections: int) -> httpx.AsyncClient:
 async def called(
     client: httpx.AsyncClient, url: str, headers: Mapping[str, str], body: bytes, timeout_s: float
 ) -> bytes:
-    """Return what was answered within the time, however slowly it drips. Again, CallRefused, UnusableAnswer."""
+    """Return the answer if it is complete in time, however slowly it drips. Again, CallRefused, UnusableAnswer."""
     try:
         async with asyncio.timeout(timeout_s):
             return await _answer(client, url, headers, body, timeout_s)

@@ -1,4 +1,4 @@
-"""Judges behind addresses, asked from a thread of its own, so that whoever asks never waits."""
+"""Judges behind endpoints, asked from a separate thread, so that the caller never waits."""
 
 import logging
 from collections.abc import Mapping, Sequence
@@ -15,7 +15,7 @@ log = logging.getLogger("rollguard")
 
 
 class ChatClient:
-    """Asks the endpoints of some evaluators; `keys` are theirs, by name. To be closed."""
+    """Asks the endpoints of some evaluators; `keys` are by evaluator name. To be closed."""
 
     def __init__(self, evaluators: Sequence[Llm], keys: Mapping[str, str]) -> None:
         self._loop = LoopThread()
@@ -26,7 +26,7 @@ class ChatClient:
         return {each.name: Endpoint(each, self._client, keys.get(each.name)) for each in evaluators}
 
     def ask(self, evaluator: Llm, case: JudgedCase) -> "Future[Judged]":
-        """Have a case judged. What comes back never raises: what went wrong is its fault."""
+        """Have a case judged. The future never raises: a failure is the `fault` of its result."""
         return self._loop.begin(self._judged(evaluator, Question(body_of(evaluator, case))))
 
     def compare(self, evaluator: Llm, first: JudgedCase, second: JudgedCase) -> "Future[Judged]":
@@ -37,10 +37,10 @@ class ChatClient:
         try:
             return await self._endpoints[evaluator.name].judge(question)
         except Exception:
-            # Whatever a strange endpoint can make a client library raise, it costs this judgement and is counted.
+            # Whatever a strange endpoint makes a client library raise, it costs only this judgement and is counted.
             log.exception("a judgement failed")
             return Judged(fault="judge_failed")
 
     def close(self) -> None:
-        """Give up what is not judged yet."""
+        """Give up all judgements that are not done."""
         self._loop.close(self._client.aclose())

@@ -14,19 +14,19 @@ from operators.evaluators.case import Judged, Score, UnusableAnswer
 from operators.evaluators.chat import Completion, read_completion, read_scores
 from operators.evaluators.llm import Llm
 
-CALLS_MAX = 8  # Of one judgement.
+CALLS_MAX = 8  # Per judgement.
 BACKOFF_S, BACKOFF_MAX_S = 0.25, 8.0
 
 
 class Question(NamedTuple):
-    """The body of a request, and what reads the scores, of these criteria, in the completion. UnusableAnswer."""
+    """The body of a request, and the reader of the scores of these criteria in its completion. UnusableAnswer."""
 
     body: bytes
     read: Callable[[Completion, Sequence[str]], Sequence[Score]] = read_scores
 
 
 class Endpoint:
-    """The endpoint of one evaluator: at most `concurrency` judgements at once. All within one event loop."""
+    """The endpoint of one evaluator: at most `concurrency` judgements at once. For use within one event loop."""
 
     def __init__(self, evaluator: Llm, client: httpx.AsyncClient, key: str | None) -> None:
         self._evaluator, self._client = evaluator, client
@@ -35,7 +35,7 @@ class Endpoint:
         self._breaker = Breaker()
 
     async def judge(self, question: Question) -> Judged:
-        """Return the judgement, a fault where there is none by its deadline, which begins with its turn."""
+        """Return the judgement, or a fault after its deadline, which runs from the start of its turn."""
         async with self._turns:
             began = time.monotonic()
             if self._breaker.is_open(began):
@@ -43,7 +43,7 @@ class Endpoint:
             judgement = _Judgement(began + self._evaluator.deadline_ms / 1000)
             await self._calls(judgement, question)
             now = time.monotonic()
-            # What nobody can read is no sign of an endpoint that is down.
+            # An unreadable answer does not mean that the endpoint is down.
             if judgement.fault and judgement.fault != "unusable_answer":
                 self._breaker.failed(now)
             else:
@@ -68,7 +68,7 @@ class Endpoint:
 
 
 class _Judgement:
-    """What the calls of one judgement have come to so far."""
+    """The results so far of the calls of one judgement."""
 
     def __init__(self, deadline: float) -> None:
         self._deadline = deadline
@@ -94,7 +94,7 @@ class _Judgement:
         self._scores, self.fault, self._done = scores, "", True
 
     def unusable(self) -> None:
-        """Try once more: at temperature 0 a second answer is often another all the same."""
+        """Try once more: even at temperature 0 a second answer often differs."""
         self._unusable += 1
         self.fault, self._done = "unusable_answer", self._unusable > 1
 
@@ -104,7 +104,7 @@ class _Judgement:
     async def wait(self, again: Again) -> None:
         if (
             not self.fault or again.fault != "timeout" or self.left_s > 0
-        ):  # What the deadline cuts off says nothing new.
+        ):  # A call that the deadline cuts off tells nothing new.
             self.fault = again.fault
         backoff = min(BACKOFF_S * 2 ** (self.calls - 1), BACKOFF_MAX_S)
         wait_s = backoff * random.uniform(0.5, 1.0) if again.after_s is None else again.after_s  # noqa: S311  # No secret.

@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, so that whoever asks over it never runs one."""
+"""An event loop in a thread of its own, so that its users need not run one."""
 
 import asyncio
 import threading
@@ -22,7 +22,7 @@ class LoopThread:
         return asyncio.run_coroutine_threadsafe(work, self._loop)
 
     def close(self, last: Coroutine[Any, Any, None]) -> None:
-        """Give up what is not done, do `last`, and end."""
+        """Cancel what is not done, run `last`, and end."""
         self.begin(self._end(last)).result(CLOSE_S)
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join(CLOSE_S)

@@ -1,7 +1,7 @@
 """A model behind an address that speaks OpenAI's chat protocol, asked one question at a time.
 
-Too many requests, failures of the server, and silence are tried again after a while; what the endpoint refuses is not.
-The address and the key are shown to nobody.
+After too many requests, a failure of the server, or silence the call is repeated after a while; a refused call is not.
+The address and the key are never shown.
 """
 
 import json
@@ -24,7 +24,7 @@ class NoAnswer(Exception):
 
 
 class WrongEndpoint(ValueError):
-    """The address is none that can be asked."""
+    """The address cannot be used."""
 
 
 class ModelEndpoint:
@@ -51,7 +51,7 @@ class ModelEndpoint:
 
     @staticmethod
     def check(*urls: str) -> None:
-        """Refuse what is no address. WrongEndpoint."""
+        """Raise WrongEndpoint for anything but an address."""
         try:
             for url in urls:
                 url_of(url)

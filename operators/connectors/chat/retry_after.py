@@ -1,4 +1,4 @@
-"""When an endpoint says that it may be asked again."""
+"""When an endpoint allows the next request."""
 
 import math
 from datetime import UTC, datetime
@@ -8,7 +8,7 @@ WAIT_S_MAX = 3_600.0
 
 
 def retry_after_s(header: str | None) -> float | None:
-    """Return what Retry-After says, seconds or a date; None where nobody can read it. At most `WAIT_S_MAX`.
+    """Return the wait of a Retry-After header, seconds or a date; None if unreadable. At most `WAIT_S_MAX`.
 
     >>> retry_after_s("2"), retry_after_s("soon"), retry_after_s(None), retry_after_s("Wed, 21 Oct 2015 07:28:00 GMT")
     (2.0, None, None, 0.0)

@@ -14,14 +14,14 @@ import msgspec
 
 DATABASE = "rollguard"
 
-# A password with these would be taken for other parts of the address.
+# In a password these characters would be read as other parts of the address.
 _ESCAPE = "write / ? # in a password as %2F %3F %23"
 
 
 class Address(msgspec.Struct, frozen=True, kw_only=True):
     """Where ClickHouse is. `str()` of it shows no user and no password."""
 
-    path: str | None  # Of the embedded engine, else None.
+    path: str | None  # The embedded engine's folder, else None.
     interface: str
     host: str
     port: int
@@ -31,7 +31,7 @@ class Address(msgspec.Struct, frozen=True, kw_only=True):
 
     @classmethod
     def parse(cls, url: str) -> "Address":
-        """ValueError, which repeats no part of the address that may be of a password, if it is not as above."""
+        """Parse an address as above; ValueError, which repeats no part that may be a password's, for any other."""
         parts = urlsplit(url)
         embedded = parts.scheme == "chdb"
         if parts.scheme not in {"chdb", "http", "https"}:

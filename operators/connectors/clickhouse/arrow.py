@@ -1,7 +1,7 @@
 """Rows as Arrow tables: the form in which they are sent to ClickHouse.
 
 Whole columns are converted at once; only columns of Python objects (big sums, optional times) cost time
-per row. What does not fit a column's type raises: nothing is cut, rounded or replaced by a default.
+per row. A value that does not fit its column's type raises: nothing is cut, rounded or replaced by a default.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,14 +17,14 @@ from operators.connectors.clickhouse.coded import coded
 from operators.store.columns import TABLES, Kind
 from operators.store.rows import Coded, Column, Ragged, Rows
 
-# What a value that does not fit its column raises in the conversions below.
+# Raised by the conversions below for a value that does not fit its column.
 _MISFIT = (ValueError, TypeError, OverflowError, AttributeError, pa.ArrowException)
 
 _TIME = pa.timestamp("ms", tz="UTC")
 _DECIMAL = pa.decimal128(38, 9)
-_DECIMAL_LIMIT = 10**38  # In units of 1e-9: the column holds 38 digits.
+_DECIMAL_LIMIT = 10**38  # In units of 1e-9, as the column holds 38 digits.
 _EMPTY: dict[str, Any] = {"str": "", "int": 0, "list": [], "dict": {}, "NoneType": None}
-_KEPT_ROWS = 4_000  # A column of so many empty values, or fewer, is made once: at most 32 KB each.
+_KEPT_ROWS = 4_000  # Columns of up to so many empty values are made once: at most 32 KB each.
 
 
 def check_rows(rows: Rows) -> None:
@@ -47,9 +47,9 @@ def to_arrow(rows: Rows) -> pa.Table:
 
 
 def converted(rows: Rows) -> Rows:
-    """Return the same rows with Arrow's arrays for columns, which are small, and were made while the values were hot.
+    """Return the same rows with Arrow arrays as columns: they are small, and made while the values are in the caches.
 
-    Rows that do not fit are returned as they are: who stores them finds out which.
+    Rows that do not fit are returned unchanged: storing them will show which.
     """
     try:
         table = to_arrow(rows)
@@ -81,7 +81,7 @@ def _slice(column: Column, start: int, stop: int) -> Column:
 
 
 def _column(name: str, kind: Kind, column: Column) -> pa.Array:
-    if isinstance(column, pa.Array):  # Of rows that were converted.
+    if isinstance(column, pa.Array):  # The rows were converted before.
         return column
     try:
         array = _coded(kind, column) if isinstance(column, Coded) else _CONVERT[kind](column)
@@ -104,7 +104,7 @@ def _coded(kind: Kind, column: Coded) -> pa.Array:
 
 @lru_cache(maxsize=128)
 def _empty(kind: Kind, of: str, count: int) -> pa.Array:
-    """Return a column of nothing but empty texts, zeros, empty lists or maps, or nulls: many columns are such."""
+    """Return a column of only empty texts, zeros, empty lists or maps, or nulls, as many columns are."""
     return _repeated(kind, _EMPTY[of], count)
 
 
@@ -134,7 +134,7 @@ def _decimal(values: Any) -> pa.Array:
 
 
 def _words_of_integers(values: NDArray[Any]) -> bytes:
-    """Two 64-bit words per value, low word first: the value, and its sign."""
+    """Return two 64-bit words per value, low word first: the value, and its sign."""
     if values.dtype.kind != "i":
         raise TypeError(f"units of 1e-9 must be signed integers, got {values.dtype}")
     words = np.empty((len(values), 2), dtype="<i8")
@@ -144,7 +144,7 @@ def _words_of_integers(values: NDArray[Any]) -> bytes:
 
 
 def _words_of_objects(values: Any) -> bytes:
-    """Do the same for Python integers of any size."""
+    """Return the same for Python integers of any size."""
     wide = [value for value in values if not -_DECIMAL_LIMIT < value < _DECIMAL_LIMIT]
     if wide:
         raise OverflowError(f"units of 1e-9 must have at most 38 digits, got {wide[0]}")
@@ -162,7 +162,7 @@ def _lists(item: pa.DataType) -> Callable[[Any], pa.Array]:
 
 
 def _map(of: pa.DataType) -> Callable[[Any], pa.Array]:
-    """All keys and all values at once: a map each would cost ten times as much."""
+    """Convert all keys and all values at once: map by map would cost ten times as much."""
 
     def convert(values: Any) -> pa.Array:
         offsets = np.zeros(len(values) + 1, np.int32)
@@ -174,7 +174,7 @@ def _map(of: pa.DataType) -> Callable[[Any], pa.Array]:
 
 
 def _keys(maps: Sequence[dict[str, Any]]) -> pa.Array:
-    """Return the keys of all: where all have the same in one order, as most, half of the cost is saved."""
+    """Return the keys of all maps; where all have the same in the same order, as usual, at half the cost."""
     keys = list(chain.from_iterable(maps))
     first = list(maps[0]) if len(maps) else []
     if len(first) * len(maps) == len(keys) and first * len(maps) == keys:

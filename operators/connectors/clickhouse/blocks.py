@@ -1,4 +1,4 @@
-"""Blocks of rows: how large an insert is, which bytes it sends, and how to find the row that spoils it."""
+"""Blocks of rows: how large an insert is, which bytes it sends, and how to find the row that makes it fail."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -8,7 +8,7 @@ from operators.connectors.clickhouse.errors import InsertError
 
 BLOCK_ROWS = 20_000
 BLOCK_BYTES = 32 << 20  # Of uncompressed columns; a single row may be larger.
-# In one block. More say that the table is at fault and not the rows: then nothing may be thrown away.
+# Per block. With more the table is at fault, not the rows: then nothing may be thrown away.
 REJECTS_MAX = 100
 
 _IPC = pa.ipc.IpcWriteOptions(compression="lz4")
@@ -20,7 +20,7 @@ def isolate(
     reject: Callable[[int, str], None],
     table: str,
 ) -> None:
-    """Attempt all rows at once, and where that returns an error, in halves, down to the row to reject.
+    """Attempt all rows at once, and after an error in halves, down to the row to reject.
 
     The halves come in order. InsertError after `REJECTS_MAX` rejected rows.
     """
@@ -46,9 +46,9 @@ def sift(
     attempt: Callable[[int, int], str | None],
     worth_it: Callable[[], bool],
 ) -> list[tuple[int, int, str]]:
-    """Attempt spans of rows, and those that return an error in halves; return what was not taken, with the errors.
+    """Attempt spans of rows, and after an error in halves; return the spans that were not taken, with the errors.
 
-    Single rows, unless there are more than `REJECTS_MAX`, or `worth_it` says that nothing is taken at the moment.
+    These are single rows, unless there are more than `REJECTS_MAX`, or `worth_it` finds that nothing is taken now.
     """
     left: list[tuple[int, int, str]] = []
     todo = list(reversed(spans))
@@ -70,7 +70,7 @@ def sift(
 
 
 def blocks(table: pa.Table) -> Iterator[pa.Table]:
-    """Halves of halves until they are small enough: the same rows give the same blocks."""
+    """Yield halves of halves until they are small enough, so that the same rows give the same blocks."""
     rows = table.num_rows
     if rows == 1 or (rows <= BLOCK_ROWS and table.nbytes <= BLOCK_BYTES):
         yield table
@@ -81,7 +81,7 @@ def blocks(table: pa.Table) -> Iterator[pa.Table]:
 
 def serialise(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
-    # One chunk per column, so that the bytes depend on the rows and not on how they came together.
+    # One chunk per column, so that the bytes depend on the rows and not on how they were collected.
     whole = table.combine_chunks()
     with pa.ipc.new_stream(sink, whole.schema, options=_IPC) as writer:
         writer.write_table(whole)

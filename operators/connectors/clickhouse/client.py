@@ -4,7 +4,7 @@ All times are UTC on the way in and out, whatever the zone of the host.
 
 The embedded engine: one process per folder and one folder per process at a time; a process forked after it
 was first used hangs (start processes with spawn). Each insert goes through a file in TMPDIR, best a memory
-file system, and kill -9 leaves the file of the insert under way behind, of about `blocks.BLOCK_BYTES`.
+file system, and kill -9 leaves behind the file of the insert under way, of about `blocks.BLOCK_BYTES`.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,12 +30,12 @@ from operators.connectors.clickhouse.inserter import Inserter, Retry, Stats
 from operators.connectors.clickhouse.refused import Poison
 from operators.store.rows import Rows
 
-# Longer than any insert should take: then the rows are sent again, under the same token.
+# Longer than any insert should take; after it the rows are sent again, under the same token.
 ANSWER_TIMEOUT_S = 30
 CONNECT_TIMEOUT_S = 5
-SIZE_MAX = 64 << 20  # [bytes] Of large rows, kept for the end of an epoch.
+SIZE_MAX = 64 << 20  # [bytes] Large rows kept until the end of an epoch.
 
-# Times without a zone, in parameters above all, would otherwise be read in the zone of the host.
+# Otherwise times without a zone, above all in parameters, would be read in the zone of the host.
 _SETTINGS = {"session_timezone": "UTC"}
 
 
@@ -53,7 +53,7 @@ def open_clickhouse(url: str, *, answer_timeout_s: int = ANSWER_TIMEOUT_S) -> Cl
     except BaseException:
         client.close()
         raise
-    client.database = address.database  # Another client would ask for 1,500 settings again, 50 ms.
+    client.database = address.database  # Another client would fetch 1,500 settings again, 50 ms.
     return client
 
 
@@ -61,7 +61,7 @@ def open_clickhouse(url: str, *, answer_timeout_s: int = ANSWER_TIMEOUT_S) -> Cl
 def held(url: str) -> Iterator[None]:
     """Keep an embedded engine open, so that no other process can take its folder between two uses. EmbeddedError.
 
-    On a server there is nothing to be held.
+    For a server there is nothing to hold.
     """
     if Address.parse(url).path is None:
         yield
@@ -79,7 +79,7 @@ def connect(address: Address, database: str | None, answer_timeout_s: int = ANSW
         client = _connect_embedded(address.path, database)
     else:
         client = _connect_server(address, database, answer_timeout_s)
-    # The driver asked for the zone before the session had ours, and writes times in parameters in that zone.
+    # The driver asked for the zone before the session had ours, and would write times in parameters in that zone.
     client.server_tz = UTC
     return client
 
@@ -115,7 +115,7 @@ def _connect_embedded(path: str, database: str | None) -> Client:
 
 
 def _why_closed(text: str) -> str:
-    """The engine says little: an empty reason where another process holds the lock of the folder."""
+    """Return the reason; the engine gives an empty one where another process holds the lock of the folder."""
     if "EmbeddedServer: ." in text:
         return "another process uses it, and only one can at a time"
     if "already initialized" in text:
@@ -135,7 +135,7 @@ class ClickHouseSink(FixedPartitionedSink[Rows, None]):
     """`(key, Rows)` in; stored when the epoch closes, or the dataflow stops before the epoch counts as done.
 
     Each of `parts` is written by one worker, and those of one process share a connection and an inserter, so that an
-    epoch is one block per table. `reject` gets the rows that cannot be stored, `observe` what was done. `fail`, where
+    epoch is one block per table. `reject` gets the rows that cannot be stored, `observe` what was done. `fail`, if
     given, gets a failed flush instead of the engine: for a bounded run, which ends in order and has no epoch to
     protect.
     """
@@ -187,7 +187,7 @@ class _Partition(StatefulSinkPartition[Rows, None]):
     def write_batch(self, values: list[Rows]) -> None:
         for rows in values:
             self.inserter.add(rows)
-            # Before the epoch ends: what comes again after a crash replaces itself.
+            # Even before the epoch ends: rows that come again after a crash replace themselves.
             if self.inserter.size > SIZE_MAX:
                 self._flush()
 
@@ -196,7 +196,7 @@ class _Partition(StatefulSinkPartition[Rows, None]):
 
     def _flush(self) -> None:
         try:
-            # All rows of the epoch are there by now, also those of the other parts: the first flush stores all.
+            # All rows of the epoch are here by now, even those of the other parts: the first flush stores all.
             self.inserter.flush()
         except (ClickHouseError, OSError) as error:
             if self._fail is None:

@@ -1,4 +1,4 @@
-"""Columns of few distinct values as Arrow: what a value is in Arrow is worked out once, and only for those that occur.
+"""Columns of few distinct values as Arrow: each value is converted once, and only if it occurs.
 
 The names of series recur in every table of a pane and in every window: for a few thousand series they cost more than
 the numbers beside them.
@@ -15,18 +15,18 @@ from numpy.typing import NDArray
 from operators.store.columns import Kind
 from operators.store.rows import Coded
 
-VALUES_KEPT = 1 << 17  # Of all lists together: some 100 bytes each.
-# Texts, and maps, which are shared between rows and never changed once they are in a column.
+VALUES_KEPT = 1 << 17  # In all lists together: some 100 bytes each.
+# Texts and maps are shared between rows, and never changed once they are in a column.
 _KEPT_KINDS: frozenset[Kind] = frozenset({"string", "map"})
 
 Convert = Callable[[Any], pa.Array]
 
 
 class KeptValues:
-    """What lists of values are in Arrow, those used last, up to `VALUES_KEPT` values."""
+    """The Arrow arrays of the lists of values used last, up to `VALUES_KEPT` values."""
 
     def __init__(self) -> None:
-        # The values are kept with what they came to: while they live no other object has their ids.
+        # The values are kept with their arrays: while they live no other object has their ids.
         self._kept: OrderedDict[tuple[Kind, tuple[int, ...]], tuple[Sequence[Any], pa.Array]] = OrderedDict()
         self._size = 0
 
@@ -51,13 +51,13 @@ _kept = KeptValues()
 
 
 def coded(kind: Kind, column: Coded, convert: Convert) -> pa.Array:
-    """Return the value of each row, as `convert` has it. ValueError or pa.ArrowException for a code without a value."""
+    """Return each row's value, converted by `convert`. ValueError or pa.ArrowException for a code without a value."""
     values, codes = _occurring(column)
     return _kept.of(kind, values, convert).take(pa.array(codes))
 
 
 def _occurring(column: Coded) -> tuple[Sequence[Any], NDArray[np.integer[Any]]]:
-    """Return the values that occur and the codes among these, where there are more values than rows."""
+    """Return only the values that occur, and codes for these, where there are more values than rows."""
     if len(column.values) <= len(column):
         return column.values, column.codes
     codes, which = np.unique(column.codes, return_inverse=True)

@@ -1,4 +1,4 @@
-"""What is stored of one user, taken out of ClickHouse again."""
+"""Deletes what ClickHouse stores about one user."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,12 +10,12 @@ from operators.connectors.clickhouse.errors import brief
 from operators.connectors.clickhouse.query import QueryRefused
 from operators.pseudonyms import MARK
 
-# Requests last, and cases after the answers to them: what is about them is found through them. Superseded rows go, too.
-# Of several models each may have a request of one id, of different users.
+# Requests last, and cases after the answers to them, as other rows are found through these. Superseded rows go, too.
+# Several models may have requests with the same id, of different users.
 _THEIRS = "SELECT model, request_id FROM request WHERE user_id IN {names:Array(String)}"
 WHERE: Mapping[str, str] = {
     "feedback": f"(model, request_id) IN ({_THEIRS})",
-    # As the text of that very field: a name may be part of others, or the name of a field.
+    # As the text of this very field: a name may be part of another, or the name of a field.
     "dead_letter": "arrayExists(name -> position(replaceAll(value, '\"user_id\": ', '\"user_id\":'), "
     "concat('\"user_id\":\"', name, '\"')) > 0, {names:Array(String)})",
     "eval_result": "id IN (SELECT id FROM eval_case WHERE user_id IN {names:Array(String)})",
@@ -26,7 +26,7 @@ WHERE: Mapping[str, str] = {
 
 
 def delete_user(url: str, names: Sequence[str]) -> dict[str, int]:
-    """Delete the rows of a user who is stored by these names; return how many of each table, superseded ones too.
+    """Delete the rows of a user who is stored by these names; return their number by table, with superseded ones.
 
     QueryRefused where the user of `url` has no right to delete.
     """
@@ -40,7 +40,7 @@ def delete_user(url: str, names: Sequence[str]) -> dict[str, int]:
 
 
 def holds_hashed(url: str) -> bool:
-    """Whether there are requests whose user is stored as a hash (`operators/pseudonyms.py`)."""
+    """Tell whether there are requests whose user is stored as a hash (`operators/pseudonyms.py`)."""
     client = open_clickhouse(url)
     try:
         found = client.query("SELECT count() FROM request WHERE startsWith(user_id, {mark:String})", {"mark": MARK})

@@ -51,7 +51,7 @@ class Blame(Enum):
 
     ROWS = auto()  # Find the row and set it aside.
     SETUP = auto()  # A person must change something: stop at once.
-    SERVICE = auto()  # It may pass: send the same rows again.
+    SERVICE = auto()  # The fault may pass: send the same rows again.
 
 
 # Errors of parsing and conversion, and a violated constraint (469).
@@ -61,14 +61,14 @@ SETUP_CODES = frozenset({16, 47, 60, 62, 81, 115, 164, 192, 193, 194, 497, 516})
 
 
 def blame(error: DriverError) -> Blame:
-    """Judge an error of the driver; an unknown one (also a lost connection) may pass.
+    """Judge an error of the driver; an unknown one, such as a lost connection, may pass.
 
     >>> from clickhouse_connect.driver.exceptions import DatabaseError
     >>> blame(DatabaseError("no such table", code=60))
     <Blame.SETUP: 2>
     """
     code = getattr(error, "code", None)
-    # Errors of the driver itself have no code, and neither has a lost connection: ask for their types.
+    # Neither errors of the driver itself nor lost connections have a code: look at their types.
     if isinstance(error, DataError) or code in _ROWS:
         return Blame.ROWS
     wrong_use = isinstance(error, ProgrammingError | NotSupportedError)

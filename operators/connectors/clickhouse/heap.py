@@ -1,7 +1,7 @@
-"""Memory that was freed goes back to the system.
+"""Returns freed memory to the system.
 
-The C library keeps what lies below anything that is still in use: after some hundred thousand rows were converted and
-sent, that was half of its heap (340 of 380 MB at the end of a replay of 100,000 models).
+The C library keeps free memory that lies below anything still in use: after some hundred thousand rows were converted
+and sent, that was half of its heap (340 of 380 MB at the end of a replay of 100,000 models).
 """
 
 import ctypes
@@ -10,7 +10,7 @@ from functools import cache
 
 
 def return_memory() -> None:
-    """Give whole free pages back, where the C library can (glibc); some 10 ms for a heap of some hundred MB."""
+    """Return whole free pages, where the C library can (glibc); some 10 ms for a heap of some hundred MB."""
     _trim()(0)
 
 

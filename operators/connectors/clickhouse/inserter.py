@@ -1,12 +1,12 @@
-"""Rows into ClickHouse, once in effect, whatever fails on the way.
+"""Rows into ClickHouse, effectively once, whatever fails on the way.
 
 Every block of rows is serialised once and sent, as often as it takes, as the same bytes under the same
 token, a hash of them. So a block that the server had stored before its answer was lost is not stored again.
 (Without a token the driver itself doubles rows: it silently re-sends an insert whose connection broke.)
 Rows that come again in other blocks, after a restart, replace themselves through their version.
 
-An error that may be of a row may be of the server as well. So a row is refused only if the server takes others of
-its table before and after, and refuses it again later; else all is sent again, like after any fault of the service.
+An error that seems to be a row's may be the server's. So a row is refused only if the server takes other rows of its
+table before and after, and refuses it again later; otherwise all is sent again, as after any fault of the service.
 """
 
 import json
@@ -37,15 +37,15 @@ log = logging.getLogger(__name__)
 SETTINGS = {
     "async_insert": 0,
     "max_partitions_per_insert_block": 0,
-    # A block is merged with others later all the same: to merge it by itself first cost twice what storing it does.
+    # A block is merged with others later anyway: merging it by itself first cost twice as much as storing it.
     "optimize_on_insert": 0,
-    # It is read and written as one piece: more threads have nothing to do, and cost a sixth of a small insert.
+    # A block is read and written as one piece: more threads have nothing to do, and cost a sixth of a small insert.
     "max_threads": 1,
 }
 
-ROWS_TOGETHER = 200_000  # Rows of a table that are converted at once, or a little more.
-ROWS_GIVEN_BACK = 100_000  # After so many rows the memory that they took is given back.
-AGAIN_S = 2.0  # After which a row is tried once more before it is refused.
+ROWS_TOGETHER = 200_000  # Rows of a table converted at once, or a few more.
+ROWS_GIVEN_BACK = 100_000  # After so many rows their memory is returned to the system.
+AGAIN_S = 2.0  # The wait before a row is tried once more and then refused.
 
 
 class Client(Protocol):
@@ -59,7 +59,7 @@ class Client(Protocol):
 class Retry(msgspec.Struct, frozen=True, kw_only=True):
     """Wait a random share of `wait_s * 2**attempts`, at most of `wait_s_max`, until `deadline_s` of a flush.
 
-    The deadline must stay below the time after which a worker that stands still is taken for dead.
+    The deadline must stay below the time after which a stalled worker is taken for dead.
     """
 
     wait_s: float = 0.2
@@ -72,7 +72,7 @@ class Retry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Stats(msgspec.Struct, frozen=True, kw_only=True):
-    """What one step did: told after each attempt and each rejected row, to be added up."""
+    """What one step did: reported after each attempt and each rejected row, to be added up."""
 
     table: str
     attempts: int = 0
@@ -81,7 +81,7 @@ class Stats(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def _together(pending: Sequence[Rows]) -> int:
-    """Return how many of the first are converted together: all of an epoch would be in memory twice."""
+    """Return how many of the first are converted together: all of an epoch would take the memory twice."""
     rows = np.cumsum([len(each) for each in pending])
     return int(np.searchsorted(rows, ROWS_TOGETHER)) + 1
 
@@ -111,13 +111,13 @@ class Inserter:
         self._clock = clock
         self._rand = rand
         self._pending: dict[str, list[Rows]] = {}
-        self._converted: dict[str, list[pa.Table]] = {}  # Of rows that are large.
-        self.size = 0  # Of these, in bytes.
-        self._sent = 0  # Rows since memory was given back.
+        self._converted: dict[str, list[pa.Table]] = {}  # The converted large rows.
+        self.size = 0  # Their size in bytes.
+        self._sent = 0  # Rows since memory was last returned.
         self._taken: dict[str, tuple[list[str], bytes]] = {}  # By table, a row that the server took, and its columns.
 
     def add(self, rows: Rows) -> None:
-        """ValueError if the columns are not those of the table. Large rows are converted at once: so they are small."""
+        """Add rows; ValueError if the columns are not the table's. Large rows are converted at once, to be smaller."""
         check_rows(rows)
         if len(rows) and rows.large:
             pieces = self._convert(rows)
@@ -134,7 +134,7 @@ class Inserter:
             pieces = [piece for rows in joined_rows(pending[:some]) for piece in self._convert(rows)]
             for block in blocks(pa.concat_tables(pieces)) if pieces else ():
                 self._store(table, block, deadline)
-            # Not before: after an exception a repeated flush sends the same blocks again.
+            # Only now: after an exception a repeated flush must send the same blocks again.
             del pending[:some]
             if not pending:
                 del self._pending[table]
@@ -150,7 +150,7 @@ class Inserter:
         self.size = 0
 
     def _convert(self, rows: Rows) -> list[pa.Table]:
-        """`rows` as Arrow tables, without the rows that do not fit."""
+        """Return `rows` as Arrow tables, without the rows that do not fit."""
         converted: list[pa.Table] = []
 
         def attempt(start: int, stop: int) -> str | None:
@@ -168,7 +168,7 @@ class Inserter:
         return converted
 
     def _store(self, table: str, block: pa.Table, deadline: float) -> None:
-        """Store a block. InsertError if it cannot be done, or it does not become clear which rows are bad."""
+        """Store a block. InsertError if that fails, or if it remains unclear which rows are bad."""
         spans = [(0, block.num_rows)]
         rounds, refused_before = 0, False
         while True:
@@ -199,7 +199,7 @@ class Inserter:
         self._sleep(wait)
 
     def _takes(self, table: str) -> bool:
-        """Whether the server takes, at this moment, a row of this table that it took before: under the same token."""
+        """Tell whether the server now takes a row of this table that it took before, under the same token."""
         if table not in self._taken:
             return False
         columns, payload = self._taken[table]
@@ -220,7 +220,7 @@ class Inserter:
         self._observe(Stats(table=table, rejected=1))
 
     def _send(self, table: str, block: pa.Table, deadline: float) -> str | None:
-        """Store a block: the error if its rows are to blame, else None; InsertError if it cannot be done."""
+        """Store a block; return the error if its rows are to blame, else None. InsertError if it cannot be done."""
         payload = serialise(block)
         attempts = 0
         while True:
@@ -243,7 +243,7 @@ class Inserter:
                 return None
 
     def _wait(self, attempts: int) -> float:
-        # The exponent is capped as well, because 2**1024 is no float.
+        # The exponent is capped too, as 2**1024 is not a float.
         longest = min(self._retry.wait_s_max, self._retry.wait_s * 2.0 ** min(attempts, 16))
         return self._rand() * longest
 

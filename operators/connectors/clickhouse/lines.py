@@ -1,4 +1,4 @@
-"""The answer to a question as lines of JSON in a file: as it comes, whatever its size."""
+"""The answer to a query as lines of JSON in a file, streamed, whatever its size."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,7 +11,7 @@ from operators.connectors.clickhouse.client import open_clickhouse
 from operators.connectors.clickhouse.errors import brief
 from operators.connectors.clickhouse.query import QueryRefused
 
-ANSWER_TIMEOUT_S = 600  # Of a month's requests, sorted.
+ANSWER_TIMEOUT_S = 600  # Enough for a month's requests, sorted.
 SETTINGS = {"output_format_json_quote_64bit_integers": 0, "output_format_json_quote_denormals": 0}
 BLOCK_BYTES = 1 << 20
 

@@ -1,4 +1,4 @@
-"""Tables that somebody dropped, made again: the books of migrations say what was done, not what is still there."""
+"""Tables that somebody dropped, made again: the books of migrations say what was done, not what still exists."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,14 +13,14 @@ _OF_TABLE = re.compile(r"(?:\s|--[^\n]*\n)*(?:CREATE TABLE IF NOT EXISTS|ALTER T
 
 
 def lost_tables(client: Client, database: str) -> list[str]:
-    """Return which tables are not there. Only who may see all of them can ask: others miss what they may not see."""
+    """Return the missing tables. Only for a user who may see all tables: to others, hidden ones seem missing."""
     query = "SELECT name FROM system.tables WHERE database = {database:String}"
     known = {row[0] for row in client.query(query, {"database": database}).result_rows}
     return [name for name in TABLES if name not in known]
 
 
 def make_again(client: Client, lost: Sequence[str], scripts: Sequence[str], variables: Mapping[str, str]) -> None:
-    """Do in the database of `client` what the scripts of all migrations do to the lost tables, in their order."""
+    """Repeat in the database of `client`, in order, what the scripts of all migrations do to the lost tables."""
     for table, statement in _statements(scripts, variables):
         if table in lost:
             client.command(statement)

@@ -20,7 +20,7 @@ from operators.connectors.clickhouse.views import renew_views
 
 
 class _Database(ClickhouseCluster):  # type: ignore[misc]  # The library has no types.
-    """The library with our connections, because it knows no embedded engine."""
+    """The library with our connections, as it does not know the embedded engine."""
 
     def __init__(self, address: Address) -> None:
         super().__init__(driver=CLICKHOUSE_CONNECT)
@@ -31,7 +31,7 @@ class _Database(ClickhouseCluster):  # type: ignore[misc]  # The library has no 
 
 
 def variables(cluster: str | None) -> dict[str, str]:
-    """Return what the placeholders in the files stand for.
+    """Return the values of the placeholders in the files.
 
     On a cluster the engine takes path and name of a replica from the server's own configuration.
     """
@@ -43,16 +43,16 @@ def variables(cluster: str | None) -> dict[str, str]:
 def migrate(url: str, folder: Path, *, cluster: str | None = None, again: bool = False) -> list[str]:
     """Create the database if need be, apply what is not yet applied, and return the names of those files.
 
-    With `again` tables that were dropped since are made again, empty, and named too: for who may see all tables.
+    With `again`, tables that were dropped since are made again, empty, and named too; the user must see all tables.
 
     Every TABLE_latest then has all columns of its table (`views.py`).
 
-    Where all of it is applied nothing is created, so that a worker needs no right to. RefusedError, such as where there
-    is no such cluster.
+    Where everything is applied nothing is created, so that a worker needs no right to do so. RefusedError, such as for
+    an unknown cluster.
     """
     address = Address.parse(url)
     storage = MigrationStorage(folder)
-    # Held open all the while, because the embedded engine ends with its last client and starts slowly.
+    # Held open throughout, because the embedded engine ends with its last client and starts slowly.
     held = connect(address, None)
     try:
         if _is_applied(held, address.database, storage):
@@ -88,10 +88,10 @@ def _made_again(held: Client, address: Address, storage: MigrationStorage, clust
 
 
 def _is_applied(client: Client, database: str, storage: MigrationStorage) -> bool:
-    """Tell whether the books say that just these files were applied, as they are."""
+    """Tell whether the books list exactly these files, unchanged, as applied."""
     books = f"SELECT version, argMax(md5, created_at) FROM {database}.schema_versions GROUP BY version"  # noqa: S608
     try:
         rows = client.query(books).result_rows
     except DriverError:
-        return False  # No database, no books, or no right to read them: what is missing is said below.
+        return False  # No database, no books, or no right to read them: `migrate` finds out which.
     return {row[0]: row[1] for row in rows} == {each.version: each.md5 for each in storage.migrations()}

@@ -15,8 +15,8 @@ class QueryRefused(ClickHouseError):
     """ClickHouse does not understand the query, or may not run it."""
 
 
-READ_ONLY = {"readonly": 2}  # Nothing is changed but settings of this one query.
-NOT_ALLOWED = 164  # ClickHouse's code of what may only be read.
+READ_ONLY = {"readonly": 2}  # Nothing may change except settings of this query.
+NOT_ALLOWED = 164  # ClickHouse's error code for writing where only reading is allowed.
 
 
 def ask(
@@ -24,7 +24,7 @@ def ask(
 ) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
     """Return the column names and rows of the answer; `params` fill {name:Type} in the query, and so do `texts`.
 
-    A param such as ['a', 'b'] is a list; of `texts` each stands for itself, whatever it looks like.
+    A param such as ['a', 'b'] is a list; each of `texts` is taken literally, whatever it looks like.
 
     Unless it may `write`, a query that would change anything is refused by ClickHouse.
     """
@@ -42,13 +42,13 @@ def ask(
 
 
 def _reading(client: Client) -> dict[str, int]:
-    """Return the settings of a query that only reads. A user who may only read can change none, and needs none."""
+    """Return the settings of a query that only reads; none for a user who may only read, and so cannot change any."""
     known = client.server_settings.get("readonly")
     return READ_ONLY if known is None or known.value == "0" else {}
 
 
 def _value(text: str) -> object:
-    """The driver writes an array from a list, and quotes the quotes of a text: ['a'] must come as a list."""
+    """Return a param as the driver needs it: it escapes the quotes of a text, so ['a'] must be passed as a list."""
     if not text.startswith("["):
         return text
     try:

@@ -1,4 +1,4 @@
-"""A row that ClickHouse refuses for what it holds, as a letter: kept in full, so that it can be sent again."""
+"""A row that ClickHouse refuses for its values, as a dead letter: kept in full, so that it can be sent again."""
 
 from base64 import b64decode, b64encode
 
@@ -23,7 +23,7 @@ class Poison(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Letter(msgspec.Struct, frozen=True, kw_only=True):
-    """How such a row stands among the dead letters; those of other kinds have another reason."""
+    """The form of such a row among the dead letters; other kinds have another reason."""
 
     source: str
     reason: str
@@ -49,7 +49,7 @@ def letter_of(poison: Poison) -> bytes:
 
 
 def is_letter(line: bytes) -> bool:
-    """Tell whether something is a dead letter, of whatever kind.
+    """Tell whether a line is a dead letter of any kind.
 
     >>> is_letter(b'{"source": "events/0", "reason": "bad_json"}'), is_letter(b"[]")
     (True, False)
@@ -62,7 +62,7 @@ def is_letter(line: bytes) -> bool:
 
 
 def row_of(letter: bytes) -> Poison | None:
-    """Return the refused row of a dead letter, or None if it is a letter of another kind, or none at all.
+    """Return the refused row of a dead letter, or None if it is another kind of letter, or not a letter.
 
     >>> row_of(letter_of(Poison(table="sli_pane", row="{}", error="no", arrow=b"ab")))
     Poison(table='sli_pane', row='{}', error='no', arrow=b'ab')

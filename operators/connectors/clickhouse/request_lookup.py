@@ -1,8 +1,8 @@
-"""The request log asked for many requests at once, over ClickHouse.
+"""Look-ups of many requests at once in the request log, in ClickHouse.
 
-A question for thousands of ids costs little more than one for a few: both read the column of ids, of which the index
-spares most only where few are asked for. A server that is away is asked again, for as long as the deadline; what a
-person must see to (no such table, no right) is raised at once.
+A query for thousands of ids costs little more than one for a few: both read the column of ids, and the index skips most
+of it only for very few ids. A server that is down is asked again until the deadline; faults that a person must mend (no
+such table, no right) are raised at once.
 """
 
 import time
@@ -18,7 +18,7 @@ from operators.connectors.clickhouse.errors import Blame, ClickHouseError, Refus
 from operators.ingest.answers import COLUMNS, Answer, answers_by_id
 
 ANSWER_TIMEOUT_S = 10
-AGAIN_S = 1.0  # After a question that was not answered.
+AGAIN_S = 1.0  # After a query without an answer.
 QUERY_BYTES_MAX = 16 << 20  # Room for IDS_MAX ids of the longest kind; the server allows 256 KiB by default.
 
 
@@ -26,7 +26,7 @@ _QUERY = f"SELECT {', '.join(COLUMNS)} FROM request WHERE request_id IN %(ids)s"
 
 
 class Lookup(msgspec.Struct, frozen=True, kw_only=True):
-    """What a question came to: how many ids were asked for, in how many seconds; `fault` in words, if any."""
+    """The outcome of a query: the number of ids, how many seconds it took, and its `fault` in words, if any."""
 
     ids: int
     seconds: float
@@ -34,7 +34,7 @@ class Lookup(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestLookup:
-    """Asks the store at `url`; `observe` is told of each question. To be closed by the caller."""
+    """Asks the store at `url`; `observe` is called after each query. To be closed by the caller."""
 
     def __init__(
         self,
@@ -49,9 +49,9 @@ class RequestLookup:
         self._not_before = float("-inf")
 
     def __call__(self, ids: Sequence[str]) -> Mapping[str, Sequence[Answer]] | None:
-        """Return the answers to each request by its id, or None when nobody can say at the moment.
+        """Return the answers to each request by its id, or None while there is no answer.
 
-        RefusedError: a person must change something. UnreachableError: nobody could say until the deadline.
+        RefusedError: a person must change something. UnreachableError: no answer by the deadline.
         """
         began = self._clock()
         if began < self._not_before:

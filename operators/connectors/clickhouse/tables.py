@@ -1,4 +1,4 @@
-"""Tables that a command reads and adds rows to, over one connection: times are Unix ms, rows are dicts."""
+"""Tables that a command reads and extends over one connection: times are Unix ms, rows are dicts."""
 
 from collections.abc import Sequence
 from types import TracebackType
@@ -14,12 +14,12 @@ from operators.connectors.clickhouse.refused import Poison
 from operators.store.rows import Rows
 
 Row = dict[str, Any]
-RETRY = Retry(deadline_s=20.0)  # Somebody waits for the answer.
+RETRY = Retry(deadline_s=20.0)  # A person waits for the answer.
 QUERY_BYTES_MAX = 16 << 20  # Room for the ids of IDS_MAX requests; the server allows 256 KiB by default.
 
 
 class Tables:
-    """The tables at `url`, open until it is left. ClickHouseError where they cannot be reached."""
+    """The tables at `url`, open within its `with` block. ClickHouseError where they cannot be reached."""
 
     def __init__(self, url: str) -> None:
         self._client = open_clickhouse(url)

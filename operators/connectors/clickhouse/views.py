@@ -1,6 +1,6 @@
-"""Views that show the tables as they are now: TABLE_latest has every column of TABLE, and no superseded row.
+"""Views of the current tables: TABLE_latest has every column of TABLE, and no superseded row.
 
-ClickHouse keeps the columns that a view had when it was made, whatever `SELECT *` in it would mean today.
+ClickHouse keeps the columns that a view had when it was created, whatever `SELECT *` in it would mean today.
 """
 
 from clickhouse_connect.driver.client import Client
@@ -14,9 +14,9 @@ _COLUMNS = (
 
 
 def renew_views(client: Client, database: str, on_cluster: str) -> list[str]:
-    """Make those TABLE_latest again that lack a column of their table, or have one more; return their names.
+    """Create each TABLE_latest anew whose columns are not those of its table; return their names.
 
-    `on_cluster` is what stands behind a name in statements that are for all servers.
+    `on_cluster` follows a name in statements for all servers.
     """
     columns = {row[0]: row[1] for row in client.query(_COLUMNS, {"database": database}).result_rows}
     stale = [
@@ -27,6 +27,6 @@ def renew_views(client: Client, database: str, on_cluster: str) -> list[str]:
     for view in stale:
         table = view.removesuffix(LATEST)
         names = ", ".join(f"`{name}`" for name in columns[table])
-        shown = f"SELECT {names} FROM {database}.{table} FINAL"  # noqa: S608  # Names of what is there.
+        shown = f"SELECT {names} FROM {database}.{table} FINAL"  # noqa: S608  # Names of existing tables.
         client.command(f"CREATE OR REPLACE VIEW {database}.{view} {on_cluster} AS {shown}")
     return stale

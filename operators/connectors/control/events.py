@@ -1,7 +1,7 @@
 """Control events as messages of their Kafka topic, keyed by model, so that those of one model keep their order.
 
-After a crash an event may come again: its id says that it is the same. Who wrote it stands beside it, in a header: its
-bytes are those of a replay.
+After a crash an event may come again, with the same id. Its writer is named in a header, so that its bytes are the same
+in a replay.
 """
 
 from collections.abc import Callable
@@ -15,7 +15,7 @@ from operators.wire.sealing import SealingKey, seal
 def to_control(
     topic: str, key: SealingKey | None = None, writer: str = ""
 ) -> Callable[[ControlEvent], list[KafkaMessage]]:
-    """Return what makes messages of control events, signed if there is a key, with the id of the worker that writes."""
+    """Return the maker of control event messages, signed if there is a key, with the id of the writing worker."""
     headers = ((WRITER, writer.encode()),) if writer else ()
 
     def encode(event: ControlEvent) -> list[KafkaMessage]:

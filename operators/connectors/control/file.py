@@ -1,4 +1,4 @@
-"""The control side from outside, in files: the same lines as on Kafka, where there is no broker."""
+"""Control events and commands in files, for use without a broker: the same lines as on Kafka."""
 
 import os
 import zlib
@@ -8,15 +8,15 @@ from typing import IO
 
 from operators.connectors.control.follower import From, WrittenEvent
 
-READ_BYTES = 1 << 20  # Of a file, at once, or a little more.
-LINE_BYTES_MAX = 1 << 20  # Of a first line, for its checksum.
+READ_BYTES = 1 << 20  # Read from a file at once, or a little more.
+LINE_BYTES_MAX = 1 << 20  # Of the first line, for its checksum.
 
 
 class FileFollower:
-    """Reads the lines of a file as they are written, also of one that is not there yet. A line counts once it ended.
+    """Reads the lines of a file as they are written, even if it does not exist yet. A line counts once it has ended.
 
-    A file that was replaced or cut off is read from its beginning: a source is a path and the checksum of the first
-    line, so that positions in another file of the same name are none in this one.
+    A file that was replaced or truncated is read from its beginning: a source is a path and the checksum of the first
+    line, so that positions in another file of the same name do not apply to this one.
     """
 
     def __init__(self, path: Path, start: From, positions: Mapping[str, int] | None = None) -> None:
@@ -30,7 +30,7 @@ class FileFollower:
                     self.positions[source] = _end_of_lines(file)
 
     def read(self) -> list[WrittenEvent]:
-        """Return the lines that came. The file is opened anew each time: it may be another one by now."""
+        """Return the new lines. The file is opened anew each time, as it may be another one by now."""
         self.at_end = True
         written: list[WrittenEvent] = []
         try:
@@ -46,7 +46,7 @@ class FileFollower:
         pass
 
     def _source(self, file: IO[bytes]) -> str | None:
-        """Return the name that positions in this file have; None before its first line has ended."""
+        """Return the source name for positions in this file; None before its first line has ended."""
         first = file.readline(LINE_BYTES_MAX)
         if not first.endswith(b"\n") and len(first) < LINE_BYTES_MAX:
             return None
@@ -54,11 +54,11 @@ class FileFollower:
 
     def _lines(self, file: IO[bytes], source: str) -> list[WrittenEvent]:
         if source not in self.positions:
-            ours = f"{self._path.absolute()}@"  # Positions in files that had this name before are of no use any more.
+            ours = f"{self._path.absolute()}@"  # Positions in earlier files of this name are of no use any more.
             self.positions = {name: at for name, at in self.positions.items() if not name.startswith(ours)}
         at = self.positions.get(source, 0)
         if at > os.fstat(file.fileno()).st_size:
-            at = 0  # It was written anew, with the same first line.
+            at = 0  # The file was written anew, with the same first line.
         file.seek(at)
         written = []
         taken = 0
@@ -72,7 +72,7 @@ class FileFollower:
 
 
 def _end_of_lines(file: IO[bytes]) -> int:
-    """Return the position behind the last line that has ended."""
+    """Return the position after the last line that has ended."""
     at = file.seek(0, os.SEEK_END)
     while at > 0:
         begin = max(0, at - READ_BYTES)
@@ -88,7 +88,7 @@ def append_to_file(path: Path, body: bytes) -> None:
     """Add a command to a file as a line of its own, on disk when this returns. OSError."""
     with path.open("a+b") as file:
         size = file.seek(0, os.SEEK_END)
-        # Somebody may have left the last line without an end; then one more write must not join the two.
+        # Somebody may have left the last line without an end; the new line must not be joined to it.
         begun = size > 0 and os.pread(file.fileno(), 1, size - 1) != b"\n"
         file.write(b"\n" * begun + body + b"\n")
         file.flush()

@@ -1,4 +1,4 @@
-"""What follows control events, wherever they come from; it needs no client library."""
+"""A follower of control events from any source; it needs no client library."""
 
 from typing import Literal, Protocol
 
@@ -8,10 +8,10 @@ From = Literal["beginning", "end"]
 
 
 class WrittenEvent(msgspec.Struct, frozen=True):
-    """A control event as it was written, its signature not checked: the value of its message, `body`, as it is.
+    """A control event as written, its signature unchecked: `body` is the raw value of its message.
 
-    Reading goes on after it at `next` in `source`. Beside it stand the `model`, which is the key, and the worker that
-    wrote it; '' where nobody says.
+    Reading goes on after it at `next` in `source`. With it come the `model`, which is the key, and the worker that
+    wrote it; '' where unknown.
     """
 
     source: str
@@ -22,7 +22,7 @@ class WrittenEvent(msgspec.Struct, frozen=True):
 
 
 class Follower(Protocol):
-    """`positions`, by source, are where reading goes on; `at_end` when everything that is there was read."""
+    """`positions`, by source, are where reading goes on; `at_end`: everything there is was read."""
 
     @property
     def at_end(self) -> bool: ...
@@ -31,6 +31,6 @@ class Follower(Protocol):
     def positions(self) -> dict[str, int]: ...
 
     def read(self) -> list[WrittenEvent]:
-        """Return what came, often nothing, without waiting long."""
+        """Return new events, often none, without waiting long."""
 
     def close(self) -> None: ...

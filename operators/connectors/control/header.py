@@ -1,4 +1,4 @@
-"""The header of a control event's message that says which worker wrote it: the event's bytes are those of a replay."""
+"""The header of a control event's message that names its writer, so that the event's bytes are the same in a replay."""
 
 WRITER = "rollguard-writer"
-WRITER_MAX = 40  # Bytes of it that are believed.
+WRITER_MAX = 40  # Bytes of the header that are read.

@@ -1,7 +1,7 @@
-"""The control side from outside, on Kafka: following what rollguard says. It brings the Kafka client and NumPy alone.
+"""Control events on Kafka, followed from outside of rollguard. It imports only the Kafka client and NumPy.
 
-A follower reads on from positions that its user keeps. So after a crash the last messages come again, and a control
-event's id says that it is the same.
+A follower reads on from positions that its user keeps. So after a crash the last messages come again; a control event
+then has the same id.
 """
 
 import logging
@@ -18,7 +18,7 @@ from operators.connectors.kafka.reader import KafkaReader
 class TopicFollower:
     """Reads all partitions of a topic: each from where `positions` say, else from `start`. KafkaFailure.
 
-    Brokers that go away and come back are waited for. What was deleted before it was read is passed over, with a line
+    Brokers that go away and come back are waited for. Messages deleted before they were read are skipped, with a line
     in the log: the pins are in what is left.
     """
 

@@ -1,4 +1,4 @@
-"""Kafka's topics seen from outside: opening clients, which partitions there are, and telling lag tools where we are."""
+"""Kafka's topics from outside: opening clients, finding partitions, and publishing our position for lag tools."""
 
 import logging
 import time
@@ -31,14 +31,14 @@ Client = TypeVar("Client")
 
 
 class Complaints:
-    """Keeps what a client complained of: its answers say only that there was none."""
+    """Keeps the errors that a client reported, as a missing answer does not say why it is missing."""
 
     def __init__(self, servers: str) -> None:
         self._servers = servers
         self.last: KafkaError | None = None
         self.refusal: Refused | None = None
         self.unknown = False  # A topic or partition that the client works with does not exist.
-        self.lost = False  # A connection; whoever takes note of it sets it back.
+        self.lost = False  # A connection was lost; whoever handles that resets it.
 
     def note(self, error: KafkaError) -> None:
         """Librdkafka calls this from within poll, consume and flush."""
@@ -46,12 +46,12 @@ class Complaints:
             self.refusal = self.refusal or Refused(self._servers, error.str())
         self.unknown = self.unknown or error.code() in UNKNOWN
         self.lost = self.lost or error.code() in LOST
-        # That all are down is said after each; why the one is down is what helps.
+        # "All brokers down" follows each single error; why the single one is down is what helps.
         if error.code() != KafkaError._ALL_BROKERS_DOWN:
             self.last = error
 
     def explain(self, error: KafkaError) -> KafkaFailure:
-        """Return the failure that stands behind the lack of an answer."""
+        """Return the failure that explains a missing answer."""
         return self.refusal or Unreachable(self._servers, (self.last or error).str())
 
 
@@ -89,25 +89,25 @@ def _topics(config: KafkaConfig, timeout_s: float) -> dict[str, list[int]]:
     wait = 1.0
     while True:
         try:
-            # Of all topics: to ask for one by name makes it, where brokers are set up that way.
+            # For all topics: asking for one by name creates it, where brokers are set up that way.
             there = admin.list_topics(timeout=min(wait, max(0.1, deadline - time.monotonic()))).topics
             return {name: sorted(topic.partitions) for name, topic in there.items()}
         except KafkaException as error:
-            admin.poll(0.1)  # Hands over what the client complained of.
+            admin.poll(0.1)  # Delivers the client's errors to `Complaints`.
             if complaints.refusal is not None or time.monotonic() >= deadline:
                 raise complaints.explain(error.args[0]) from error
         wait *= 2
 
 
 def new_partitions(config: KafkaConfig, topics: Sequence[str], known: Sequence[Partition]) -> list[Partition]:
-    """Return the partitions that were added to some topics: only after a restart are they read.
+    """Return the partitions that were added to some topics; they are read only after a restart.
 
-    None when nobody answers quickly: to be asked once in a while, for a line in the log.
+    Empty when no broker answers quickly: to be called once in a while, for a line in the log.
     """
     try:
         return sorted(set(partitions_of(config, topics, timeout_s=1.0)) - set(known))
     except KafkaFailure:
-        # Who reads the partitions that are known hears of the same trouble, and knows whether it matters.
+        # The readers of known partitions meet the same trouble, and know whether it matters.
         return []
 
 
@@ -133,7 +133,7 @@ class OffsetPublisher:
             futures = self._admin.alter_consumer_group_offsets([wanted], request_timeout=self._timeout_s)
             self._under_way = futures[self._group]
             self._under_way.add_done_callback(self._done)
-        except Exception as error:  # A convenience must not stop the worker, whatever it was.
+        except Exception as error:  # A convenience must not stop the worker, whatever the error.
             self._complain(error)
 
     def _done(self, future: "Future[ConsumerGroupTopicPartitions]") -> None:

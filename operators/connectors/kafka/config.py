@@ -8,7 +8,7 @@ PREFIX = "ROLLGUARD_KAFKA__"
 BROKERS = "ROLLGUARD_KAFKA_BOOTSTRAP_SERVERS"
 NAMED_BROKERS = ("bootstrap.servers", "metadata.broker.list")
 
-# What exactly-once reading and writing rests on, with librdkafka's second names of the same.
+# The settings that exactly-once reading and writing depend on, with librdkafka's aliases.
 OURS = frozenset(
     {
         *NAMED_BROKERS,
@@ -56,7 +56,7 @@ def librdkafka_settings(environment: Mapping[str, str]) -> dict[str, str]:
     >>> librdkafka_settings({"ROLLGUARD_KAFKA__SECURITY_PROTOCOL": "SASL_SSL", "ROLLGUARD_POLICY": "p.toml"})
     {'security.protocol': 'SASL_SSL'}
     """
-    # Its names are small letters, digits and dots throughout, so that nothing is lost on the way.
+    # Its names are all lower-case letters, digits and dots, so that nothing is lost.
     return {
         name.removeprefix(PREFIX).lower().replace("_", "."): value
         for name, value in environment.items()
@@ -93,7 +93,7 @@ def reader_settings(config: KafkaConfig) -> dict[str, str | int | bool]:
         # A partition that waits for slower ones is not polled, which says nothing about our health.
         "max.poll.interval.ms": 86_400_000,
         **client_settings(config),
-        # librdkafka wants a group, even where it is only told what to read.
+        # librdkafka requires a group, even if partitions are assigned.
         "group.id": config.group,
         "enable.auto.commit": False,
         "enable.auto.offset.store": False,
@@ -106,7 +106,7 @@ def reader_settings(config: KafkaConfig) -> dict[str, str | int | bool]:
 def producer_settings(config: KafkaConfig, deadline_s: float, *, gapless: bool = False) -> dict[str, str | int | bool]:
     """Return the settings of a producer that gives a message up after `deadline_s`.
 
-    Or, `gapless`, none without all that come after it: it gives none up by itself, and a message that the brokers
+    If `gapless`, it gives up no message without all that come after it: none by itself, and a message that the brokers
     refuse ends it.
     """
     return {
@@ -117,6 +117,6 @@ def producer_settings(config: KafkaConfig, deadline_s: float, *, gapless: bool =
         "acks": "all",
         "enable.idempotence": True,
         "message.timeout.ms": 0 if gapless else round(deadline_s * 1000),
-        # Only where it is wanted: the client warns of it as experimental.
+        # Only where it is needed: the client warns that it is experimental.
         **({"enable.gapless.guarantee": True} if gapless else {}),
     }

@@ -1,6 +1,6 @@
 """Dead letters as messages of their Kafka topic, keyed by source, so that those of one partition keep their order.
 
-After a crash a letter may come again: (source, position, item) says that it is the same.
+After a crash a letter may come again, with the same (source, position, item).
 """
 
 from collections.abc import Callable, Sequence
@@ -12,7 +12,7 @@ from operators.store.rows import Rows
 
 
 def to_topic(topic: str) -> Callable[[Rows], list[KafkaMessage]]:
-    """Return what makes messages of rows of table dead_letter."""
+    """Return a function that makes messages of rows of table dead_letter."""
 
     def encode(rows: Rows) -> list[KafkaMessage]:
         sources = cast(Sequence[str], rows.columns["source"])

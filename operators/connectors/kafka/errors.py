@@ -57,7 +57,7 @@ class SeveralPartitions(KafkaFailure):
 
 
 class OffsetGone(KafkaFailure):
-    """`available` are the first offset that exists and the one after the last, or None if nobody said."""
+    """`available` are the first offset that exists and the one after the last, or None if unknown."""
 
     words = "has no offset {} (any more){}. Going on elsewhere changes results"
 
@@ -71,7 +71,7 @@ class OffsetGone(KafkaFailure):
 
 
 class LogCutOff(OffsetGone):
-    """Brokers lost messages that had been read: by an unclean election, say, or with an older copy of a disk."""
+    """Brokers lost messages that had been read, for example by an unclean election or an older copy of a disk."""
 
     words = (
         "has lost messages before offset {}, up to which it was read, and may have others in their place{}. "
@@ -91,7 +91,7 @@ class NotDelivered(KafkaFailure):
         self.servers, self.count = servers, count
 
 
-# Of a whole client: trying again does not help until a person has changed something.
+# Errors of a whole client: retrying does not help until a person has changed something.
 REFUSALS = frozenset(
     {
         KafkaError._AUTHENTICATION,
@@ -104,13 +104,13 @@ REFUSALS = frozenset(
 
 UNKNOWN = frozenset({KafkaError._UNKNOWN_TOPIC, KafkaError._UNKNOWN_PARTITION, KafkaError.UNKNOWN_TOPIC_OR_PART})
 
-# Of a connection: until it is there again nobody says what is new.
+# Errors of a connection: until it is back there is no news.
 LOST = frozenset({KafkaError._ALL_BROKERS_DOWN, KafkaError._RESOLVE, KafkaError._TIMED_OUT, KafkaError._TRANSPORT})
 
 # _LOG_TRUNCATION: brokers lost messages that were read before, and have others at their offsets now.
 GONE = frozenset({KafkaError._AUTO_OFFSET_RESET, KafkaError._LOG_TRUNCATION, KafkaError.OFFSET_OUT_OF_RANGE})
 
-# Of one partition: librdkafka tries again at the same offset. After any other error it may go on behind the
+# Errors of one partition: librdkafka retries at the same offset. After any other error it may go on after the
 # messages that it could not read.
 PASSING = frozenset(
     {

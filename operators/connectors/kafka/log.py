@@ -1,4 +1,4 @@
-"""librdkafka's own log, as part of ours, and not more of it than a person reads."""
+"""librdkafka's own log as part of ours, limited to what a person reads."""
 
 import logging
 import time
@@ -8,7 +8,7 @@ EVERY_S = 10.0
 
 
 class KafkaLog:
-    """What librdkafka's clients take for their `logger`. It writes one line of a kind in `EVERY_S` and counts the rest.
+    """The `logger` of librdkafka's clients. It writes one line of a kind per `EVERY_S` and counts the rest.
 
     A kind is a level and what librdkafka calls a facility: FAIL (a connection), CONFWARN, ... So they are few.
     """
@@ -18,10 +18,10 @@ class KafkaLog:
         self._clock = clock
         self._kinds: dict[
             tuple[int, str], tuple[float, int]
-        ] = {}  # When a kind was written last, and how often not since then.
+        ] = {}  # By kind: when it was last written, and lines since then.
 
     def log(self, level: int, form: str, kind: str, *rest: object) -> None:
-        """Librdkafka gives the form, the kind, the client's name and the text, with the thread in front."""
+        """Librdkafka passes the form, the kind, the client's name, and the text with the thread in front."""
         now = self._clock()
         last, left_out = self._kinds.get((level, kind), (-EVERY_S, 0))
         if now - last < EVERY_S:
@@ -29,9 +29,9 @@ class KafkaLog:
             return
         self._kinds[level, kind] = now, 0
         more = f" ({left_out} more of {kind} left out)" if left_out else ""
-        # It calls each lost connection an error; what is one for us comes as an exception.
+        # It calls each lost connection an error; our own errors come as exceptions.
         self._logger.log(min(level, logging.WARNING), "kafka: " + form + "%s", kind, *rest, more)
 
 
-# One for all clients of the process: a broker that is down is one fact, however many partitions it had.
+# Shared by all clients of the process: a broker that is down is one fact, however many partitions it has.
 LOG = KafkaLog(logging.getLogger("rollguard"))

@@ -1,8 +1,8 @@
-"""Has a log been read to its end? A broker that was killed says so too early for a moment.
+"""Has a log been read to its end? After a kill a broker briefly says so too early.
 
 After such a restart its high watermark may begin below what it had shown before, and a fetch from there finds "the
-end". Taken at its word, a partition in the middle of its log would be left out as silent, and panes would close
-without it. So an end before offsets that have been seen is believed only once it has been told for `DOUBT_S`: then
+end". If that were believed, a partition in the middle of its log would be left out as silent, and panes would close
+without it. So an end before offsets that have been seen is believed only once it has been reported for `DOUBT_S`: then
 messages were really lost.
 """
 
@@ -14,17 +14,17 @@ class LogEnd:
 
     def __init__(self) -> None:
         self.reached = False
-        self._highest = 0  # The largest high watermark that was seen.
+        self._highest = 0  # The largest high watermark seen.
         self._doubted_since: float | None = None
 
     def moved(self, high: int) -> None:
-        """Messages came, of a log that ends at `high` as far as is known; then it is not known that they are all."""
+        """Note that messages came, of a log whose last known end is `high`; there may be more of them."""
         self.reached = False
         self._doubted_since = None
         self._highest = max(self._highest, high)
 
     def answered(self, position: int, now_s: float) -> None:
-        """Take the broker's answer that the log ends at `position`; below what was seen, only after DOUBT_S [s].
+        """Take the broker's answer that the log ends at `position`; below what was seen, believe it only after DOUBT_S.
 
         >>> end = LogEnd()
         >>> end.moved(100)
@@ -44,9 +44,9 @@ class LogEnd:
 
     @property
     def doubted(self) -> bool:
-        """Whether an end was told that is not believed: it is to be asked for again."""
+        """Whether the reported end is not believed yet, and must be asked for again."""
         return self._doubted_since is not None and not self.reached
 
     def recheck(self) -> None:
-        """Make `reached` false until it is told anew."""
+        """Make `reached` false until the broker reports the end anew."""
         self.reached = False

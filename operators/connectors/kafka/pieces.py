@@ -1,9 +1,9 @@
-"""Messages of the client become columns piece by piece, and are let go.
+"""Messages of the client become columns piece by piece, and are freed.
 
-A piece is so small that the next one is given its memory, still in the processor's caches, and that Python begins no
-search for garbage in between: fetched 20,000 at once, a message costs half as much again or more. What is asked of each
-message is asked by loops in C. Small values of a piece become one text, as a block of a file is, which kernels read as
-it is.
+A piece is so small that the next one reuses its memory, still in the processor's caches, and that Python starts no
+garbage collection in between: fetched 20,000 at once, a message costs at least half as much again. Fields of messages
+are read by loops in C. Small values of a piece are joined to one text, like a block of a file, which kernels read
+directly.
 """
 
 from collections.abc import Sequence
@@ -18,17 +18,17 @@ from operators.ingest.lines import Lines, TextBlock, block_of_texts
 from operators.ingest.messages import NO_BOUND, Messages
 
 PIECE = 500  # Messages fetched at once, ...
-PIECE_BYTES = 1 << 20  # ... or as many as have so many bytes.
-JOINED_MAX = 4_096  # Bytes of a value, on average: larger ones hold many items, and are not worth another copy.
+PIECE_BYTES = 1 << 20  # ... or fewer, up to so many bytes.
+JOINED_MAX = 4_096  # Mean bytes of a value: larger ones hold many items, and are not worth another copy.
 
 Beside = tuple[bytes, bytes]
 
 
 class Pieces:
-    """The messages of one read, in order. With the name of a `header` it is kept beside each, with its key."""
+    """The messages of one read, in order. If a `header` is named, it is kept with the key of each message."""
 
     def __init__(self, header: str | None = None) -> None:
-        self.messages = self.bytes = 0  # How many there are, and how large their values are together.
+        self.messages = self.bytes = 0  # Their number, and the total size of their values.
         self._header = header
         self._values: list[TextBlock | list[bytes]] = []
         self._positions: list[Sequence[int]] = []
@@ -37,7 +37,7 @@ class Pieces:
         self._beside: list[Beside] = []
 
     def add(self, some: Sequence[Message]) -> None:
-        """Take what is wanted of some messages, at least one, none of which is an error."""
+        """Take the needed fields of at least one message; none may be an error."""
         found = list(map(Message.value, some))
         missing = found.count(None)
         values = cast(list[bytes], found) if not missing else [value or b"" for value in found]
@@ -52,7 +52,7 @@ class Pieces:
         self.bytes += size
 
     def whole(self) -> Messages:
-        """Return all that were taken, at least one."""
+        """Return all messages taken, at least one."""
         kinds, times = np.concatenate(self._times).reshape(-1, 2).T
         return Messages(
             values=_lines(self._values),
@@ -80,7 +80,7 @@ def _lines(values: Sequence[TextBlock | list[bytes]]) -> Sequence[bytes]:
 
 def _positions(some: Sequence[Message]) -> Sequence[int]:
     first, last = offset_of(some[0]), offset_of(some[-1])
-    # Offsets only grow, so without gaps their ends say all.
+    # Offsets only grow, so without gaps the first and last tell all.
     return range(first, last + 1) if last - first + 1 == len(some) else list(map(offset_of, some))
 
 

@@ -18,11 +18,11 @@ from operators.connectors.kafka.errors import NotDelivered
 
 Item = TypeVar("Item")
 
-# As with ClickHouse: below the time after which a worker that stands still is taken for dead.
+# As with ClickHouse: below the time after which a stalled worker is taken for dead.
 DEADLINE_S = 60.0
 POLL_S = 0.05
-POLL_EVERY = 1_000  # Messages; a poll takes note of those that were stored, and makes room.
-ANY_PARTITION = -1  # By the hash of the key, and without a key a random one.
+POLL_EVERY = 1_000  # Messages; a poll notes those that were stored, and makes room.
+ANY_PARTITION = -1  # Chosen by the hash of the key, or at random without a key.
 
 
 class KafkaMessage(msgspec.Struct, frozen=True):
@@ -38,7 +38,7 @@ class KafkaMessage(msgspec.Struct, frozen=True):
 class KafkaProducer:
     """Takes messages as fast as its memory allows, and each has `deadline_s` to be stored.
 
-    With `gapless` no message of a partition is stored of which one before it was not.
+    With `gapless` no message of a partition is stored unless all before it are.
     """
 
     def __init__(self, config: KafkaConfig, deadline_s: float = DEADLINE_S, *, gapless: bool = False) -> None:
@@ -48,7 +48,7 @@ class KafkaProducer:
         self._producer = open_kafka(Producer, producer_settings(config, deadline_s, gapless=gapless), self._complaints)
         self._sent = 0
         self._failed = 0
-        self._error: KafkaError | None = None  # The first one.
+        self._error: KafkaError | None = None  # The first error.
 
     def send(self, message: KafkaMessage) -> None:
         """Hand a message over; NotDelivered when there was no room for it until the deadline, or one failed before."""
@@ -63,14 +63,14 @@ class KafkaProducer:
             self.poll(0)
 
     def poll(self, wait_s: float) -> None:
-        """Take note of what became of messages, for at most so long. NotDelivered if one failed."""
+        """Note the fate of messages, waiting at most so long. NotDelivered if one failed."""
         self._producer.poll(wait_s)
         if self._error is not None:
             self._give_up(self._error)
 
     def flush(self) -> None:
-        """Return when all messages are stored. NotDelivered, and none is sent any more, if that cannot be."""
-        # librdkafka itself gives a message up at the deadline, so that a little later nothing should be left.
+        """Return when all messages are stored. NotDelivered if that fails; then nothing more is sent."""
+        # librdkafka itself gives up messages at the deadline, so a little later none should be left.
         left = self._producer.flush(self._deadline_s + 1.0)
         if self._error is not None or left:
             self._give_up(self._error or KafkaError(KafkaError._MSG_TIMED_OUT))
@@ -107,7 +107,7 @@ class KafkaProducer:
         count = self._failed + len(self._producer)
         self.close()
         why = error.str()
-        # That time is up says little; what the client complained of meanwhile says why.
+        # That time is up says little; the error that the client reported meanwhile says why.
         if error.code() in (KafkaError._MSG_TIMED_OUT, KafkaError._QUEUE_FULL) and self._complaints.last is not None:
             why = f"{why}: {self._complaints.last.str()}"
         raise NotDelivered(self._servers, count, why)

@@ -1,8 +1,7 @@
-"""Reads one partition of a topic, in order, from an offset that somebody chose: never from one that was guessed.
+"""Reads one partition of a topic, in order, from a chosen offset, never from a guessed one.
 
-One consumer per partition, told what to read: no group is joined, nothing is committed, nothing rebalances. Where
-to go on is the business of whoever saves `position`, with `leader_epoch`. Brokers that go away and come back are waited
-for.
+One consumer per partition, told what to read: no group is joined, nothing is committed, nothing rebalances. The caller
+saves `position` and `leader_epoch` to go on later. Brokers that go away and come back are waited for.
 """
 
 import time
@@ -29,24 +28,24 @@ from operators.connectors.kafka.log_end import LogEnd
 from operators.connectors.kafka.pieces import PIECE, PIECE_BYTES, Pieces, offset_of
 from operators.ingest.messages import NOTHING, Messages
 
-MESSAGES_MAX = 20_000  # Handed on at once: some 40 ms of work.
-BYTES_MAX = 8 << 20  # Of values, or a little more: the size of a message is known only once it is there.
+MESSAGES_MAX = 20_000  # Returned at once: some 40 ms of work.
+BYTES_MAX = 8 << 20  # Of values, or a little more, as the size of a message is known only once it has come.
 ASK_AGAIN_S = 1.0
-WAIT_S = 0.002  # The engine's loop stands still so long; librdkafka fetches meanwhile.
+WAIT_S = 0.002  # The engine's loop waits so long; librdkafka fetches meanwhile.
 
 Start = int | Literal["beginning", "end"]
 
 
 class KafkaReader:
-    """`start` is an offset; "beginning" and "end" are made one at once, so that a restart cannot mean another place.
+    """`start` is an offset; "beginning" and "end" are resolved at once, so that a restart cannot mean another place.
 
-    With the name of a `header` it is handed on beside each message, with its key.
+    If a `header` is named, it is returned with the key of each message.
     """
 
     def __init__(
         self, config: KafkaConfig, topic: str, partition: int, start: Start, header: str | None = None
     ) -> None:
-        self.messages_max = MESSAGES_MAX  # Handed on at once; whoever reads may want fewer.
+        self.messages_max = MESSAGES_MAX  # Returned at once; the caller may want fewer.
         self._header = header
         self._topic, self._partition = topic, partition
         self._servers = config.bootstrap_servers
@@ -54,9 +53,9 @@ class KafkaReader:
         self._consumer = open_kafka(Consumer, reader_settings(config), self._complaints)
         self._epoch: int | None = None
         self._compare = False  # Whether the message before `position` is still to be compared.
-        self._mean = 1 << 20  # Bytes of a message, as read last: until then the most that brokers take by default.
+        self._mean = 1 << 20  # Mean bytes per message in the last read; at first the most that brokers take by default.
         self._end = LogEnd()
-        self._asked = 0.0  # When a doubted end was asked for again.
+        self._asked = 0.0  # When a doubted end was last asked for again.
         try:
             self._position = start if isinstance(start, int) else self._ends(TIMEOUT_S)[start == "end"]
             self._assign()
@@ -71,9 +70,9 @@ class KafkaReader:
 
     @property
     def leader_epoch(self) -> int | None:
-        """How often the partition had got a leader when the message before `position` was written.
+        """How many leaders the partition had had when the message before `position` was written.
 
-        None before the first message, where `position` is behind offsets without a message, and of brokers before 2.1.
+        None before the first message, where `position` follows offsets without a message, and with brokers before 2.1.
         """
         return self._epoch
 
@@ -88,7 +87,7 @@ class KafkaReader:
 
     @property
     def at_end(self) -> bool:
-        """Whether everything was read when the broker last answered, and the connection held. See also `recheck`."""
+        """Whether everything was read at the broker's last answer, with the connection up. See also `recheck`."""
         return self._end.reached
 
     @property
@@ -98,7 +97,7 @@ class KafkaReader:
         return None if high < 0 else max(0, high - self._position)
 
     def _high(self) -> int:
-        """Return the offset behind the last message, as far as is known without asking; -1 before the first fetch."""
+        """Return the offset after the last message, as far as is known without asking; -1 before the first fetch."""
         known = self._consumer.get_watermark_offsets(self._place(), cached=True)
         return -1 if known is None else known[1]
 
@@ -114,7 +113,7 @@ class KafkaReader:
             if self._complaints.unknown:
                 raise self._unknown()
         except BaseException:
-            # Nothing is handed over: a position that is saved now must not be behind what was lost here.
+            # Nothing is returned: a position saved now must not be past what was lost here.
             self._position, self._epoch = before
             raise
         if self._complaints.lost:
@@ -126,7 +125,7 @@ class KafkaReader:
     def recheck(self) -> None:
         """Make `at_end` false until a broker says anew that there is no more: within a second, if nothing came.
 
-        Silence alone proves nothing: a broker that is away is silent, too, and may hold much that is to be read.
+        Silence alone proves nothing: a broker that is down is silent, too, and may hold many unread messages.
         """
         self._end.recheck()
         self._ask_again()
@@ -160,7 +159,7 @@ class KafkaReader:
         return taken
 
     def _good(self, some: list[Message]) -> list[Message]:
-        """Return the messages among what came, after a look at what else came."""
+        """Return the messages among the results, after handling the errors among them."""
         well = good = some
         if any(map(is_not, map(Message.error, some), repeat(None))):
             well = good = [message for message in some if message.error() is None]
@@ -180,7 +179,7 @@ class KafkaReader:
         """Return the messages from `position` on. LogCutOff if the one before it is not the one that was read."""
         self._compare = False
         if offset_of(good[0]) >= self._position:
-            return good  # It has been compacted away.
+            return good  # The message before it has been compacted away.
         if good[0].leader_epoch() not in {None, self._epoch}:
             raise LogCutOff(self._topic, self._partition, self._position, self._available())
         return good[1:]
@@ -190,7 +189,7 @@ class KafkaReader:
         if code == KafkaError._PARTITION_EOF:
             if self._compare and offset_of(message) < self._position:
                 raise self._gone(code)
-            # Behind the last message there may be marks of transactions: offsets without a message.
+            # After the last message there may be transaction markers: offsets without a message.
             if offset_of(message) > self._position:
                 # They may be of a later leader than the last message; then that one's epoch ends before them.
                 self._position, self._epoch = offset_of(message), None
@@ -202,7 +201,7 @@ class KafkaReader:
             self._compare = False
             self._ask_again()
         elif message.topic() is None or code in UNKNOWN or code in REFUSALS:
-            # Of the client, not of the partition's messages: nothing was skipped.
+            # An error of the client, not of the partition's messages: nothing was skipped.
             self._complaints.note(error)
         elif code not in PASSING:
             at = message.offset()
@@ -210,13 +209,13 @@ class KafkaReader:
 
     def _gone(self, code: int) -> OffsetGone:
         there = self._available()
-        # An offset that exists, and is refused, is behind messages of other leaders than were read.
+        # An offset that exists but is refused follows messages of other leaders than those read.
         exists = there is not None and self._epoch is not None and there[0] <= self._position <= there[1]
         kind = LogCutOff if exists or code == KafkaError._LOG_TRUNCATION else OffsetGone
         return kind(self._topic, self._partition, self._position, there)
 
     def _has_expired(self) -> bool:
-        """Whether the message before `position` is not there any more, and the one at it is the first."""
+        """Tell whether the message before `position` no longer exists, and the one at it is the first."""
         there = self._available()
         return there is not None and there[0] == self._position
 
@@ -233,7 +232,7 @@ class KafkaReader:
         except KafkaException as error:
             if error.args[0].code() in UNKNOWN:
                 raise self._unknown() from error
-            self._consumer.consume(1, 0)  # Hands over what the client complained of.
+            self._consumer.consume(1, 0)  # Delivers the client's errors to `Complaints`.
             raise self._complaints.explain(error.args[0]) from error
         if ends is None:
             raise self._complaints.explain(KafkaError(KafkaError._TIMED_OUT))

@@ -1,4 +1,4 @@
-"""Whose clock the timestamps of a topic's messages are of: the broker's, or that of whoever wrote them."""
+"""Whose clock sets the timestamps of a topic's messages: the broker's or the writer's."""
 
 from collections.abc import Mapping, Sequence
 
@@ -10,11 +10,11 @@ from operators.connectors.kafka.config import KafkaConfig, client_settings
 
 TYPE = "message.timestamp.type"
 BROKERS = "LogAppendTime"
-UNKNOWN = "unknown"  # The brokers do not say: they may be asked only by those who may describe the topic's settings.
+UNKNOWN = "unknown"  # The brokers do not say: only users who may describe the topic's settings may ask.
 
 
 def timestamp_types(config: KafkaConfig, topics: Sequence[str], timeout_s: float = TIMEOUT_S) -> Mapping[str, str]:
-    """Return of each topic LogAppendTime (the broker's clock), CreateTime (the writer's), or unknown. Blocks."""
+    """Return for each topic LogAppendTime (the broker's clock), CreateTime (the writer's), or unknown. Blocks."""
     admin = open_kafka(AdminClient, client_settings(config), Complaints(config.bootstrap_servers))
     wanted = [ConfigResource(ResourceType.TOPIC, topic) for topic in topics]
     found = dict.fromkeys(topics, UNKNOWN)
@@ -22,5 +22,5 @@ def timestamp_types(config: KafkaConfig, topics: Sequence[str], timeout_s: float
         try:
             found[resource.name] = future.result()[TYPE].value
         except (KafkaException, KeyError):
-            continue  # Whether there is such a topic, and any broker, others find out.
+            continue  # Other code finds out whether the topic, or any broker, exists.
     return found

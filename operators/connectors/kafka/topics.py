@@ -1,4 +1,4 @@
-"""Topics as the brokers describe them: is there an answer, which topics are missing, which were made again."""
+"""Topics as the brokers describe them: whether they answer, which topics are missing, which were created anew."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ ANSWER_S = 5.0
 
 
 class Described(msgspec.Struct, frozen=True):
-    """`ids` of the topics that are there, '' where a broker has none; `missing` are the others.
+    """`ids` of the existing topics, '' where a broker has none; `missing` are the others.
 
     `leaderless` partitions cannot be read at the moment.
     """
@@ -24,14 +24,14 @@ class Described(msgspec.Struct, frozen=True):
 
 
 class Describer:
-    """Asks about some topics, with one client. Never by name for one that is not there: that may make it."""
+    """Asks about some topics, with one client; never by name for a missing one, as that may create it."""
 
     def __init__(self, config: KafkaConfig, topics: Sequence[str]) -> None:
         self._topics = list(dict.fromkeys(topics))
         self._admin = open_kafka(AdminClient, client_settings(config), Complaints(config.bootstrap_servers))
 
     def describe(self, timeout_s: float = ANSWER_S) -> Described | None:
-        """Return what is known, or None when nobody answers in time. Blocks."""
+        """Return what is known, or None when no broker answers in time. Blocks."""
         try:
             listed = self._admin.list_topics(timeout=timeout_s).topics
             there = [name for name in self._topics if name in listed and listed[name].error is None]
