@@ -1,4 +1,4 @@
-"""Adds up the histograms of rows that fall together: of one series in several panes, or of all series of a slice."""
+"""Adds up the histograms of rows that belong together: of one series in several panes, or of all series of a slice."""
 
 from operators.arrays import Ints
 from operators.fast.compiled import kernel
@@ -17,9 +17,9 @@ def find_rows(counted: Ints, width: int, firsts: Ints) -> None:
 
 @kernel
 def add_rows(counted: Ints, firsts: Ints, order: Ints, starts: Ints, width: int, tally: Tally, out: Ints) -> int:
-    """Add up the counts of groups of rows, given in order from `starts` (G + 1,) on; return how many cells there are.
+    """Add up the counts of groups of rows, given in order, beginning at `starts` (G + 1,); return the number of cells.
 
-    Those of a row begin at `firsts` (R + 1,) of `counted`. A cell is group * `width` + place, and n.
+    The counts of a row begin at `firsts` (R + 1,) of `counted`. A cell is group * `width` + place, and n.
     """
     cells = 0
     for group in range(len(starts) - 1):
@@ -27,7 +27,7 @@ def add_rows(counted: Ints, firsts: Ints, order: Ints, starts: Ints, width: int,
         for row in order[starts[group] : starts[group + 1]]:
             for at in range(firsts[row], firsts[row + 1]):
                 place = counted[at, 0] - row * width
-                if alone:  # Its places are in order.
+                if alone:  # The places of a single row are in order.
                     out[cells, 0], out[cells, 1] = group * width + place, counted[at, 1]
                     cells += 1
                 else:

@@ -1,4 +1,4 @@
-"""Hashes of what chains of events are named by, as `ingest/chains.py` has them: word by word, without a key."""
+"""Hashes of the names of chains, as in `ingest/chains.py`: word by word, without a key."""
 
 import numpy as np
 
@@ -10,7 +10,7 @@ FIRST_FACTOR, SECOND_FACTOR = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049B
 FIRST_SHIFT, SECOND_SHIFT, LAST_SHIFT = np.uint64(30), np.uint64(27), np.uint64(31)
 THREE, BYTE, ONE = np.uint64(3), np.uint64(8), np.uint64(1)
 SPACE, ZERO = np.uint64(32), np.uint64(48)
-ATTEMPTS = 31  # The bits of an event's hash that say which attempt it is.
+ATTEMPTS = 31  # The bits of an event's hash that hold its attempt.
 
 
 @inlined
@@ -22,7 +22,7 @@ def mixed(word: np.uint64) -> np.uint64:
 
 @inlined
 def as_chain(total: np.uint64) -> int:
-    """Return a hash as a whole number that is not 0."""
+    """Return a hash as a non-zero whole number."""
     found = np.int64(total >> ONE)
     return int(found) if found != 0 else 1
 
@@ -55,7 +55,7 @@ def of_suffix(place: int, end: int) -> np.uint64:
 
 @inlined
 def first_attempt_hash(text: Text, at: int, size: int) -> int:
-    """Return the hash of the event of the request of `size` bytes at a place, which is no retry."""
+    """Return the event hash of the first attempt of the request whose id has `size` bytes at a place."""
     factor, total, place = ODD, np.uint64(0), 0
     while place < size + 2:
         word = tail_of(text, at + place, min(max(size - place, 0), WORD)) | of_suffix(place, size)

@@ -1,6 +1,6 @@
 """Compiles the kernels of this room for this machine: `python -m operators.fast.compile`, as `make setup` does.
 
-Some 15 s of CPU; it does nothing when they are compiled.
+Takes some 15 s of CPU; does nothing if they are compiled already.
 """
 
 import sys
@@ -9,7 +9,7 @@ from operators.fast import loading
 
 
 def compile_kernels() -> None:
-    """Compile them anew; OSError where the folder cannot be written."""
+    """Compile the kernels anew; OSError where the folder cannot be written."""
     loading.CACHE.mkdir(exist_ok=True)
     for old in [*loading.CACHE.glob("*.nbi"), *loading.CACHE.glob("*.nbc"), loading.STAMP]:
         old.unlink(missing_ok=True)

@@ -1,8 +1,7 @@
-"""How functions of this room are compiled, and where what was compiled is kept. The only file that knows Numba's API.
+"""How functions of this room are compiled, and where the results are kept. The only file that knows Numba's API.
 
-A machine's compiler output is kept beside the sources, in `__pycache__`, where whoever may change it may change the
-program as well; never in a folder of the user, or one that others can write. It is only read where the folder cannot be
-written.
+Compiler output is kept beside the sources, in `__pycache__`, where anybody who may change it may change the program as
+well; never in a folder of the user, or one that others can write. Where that folder cannot be written it is only read.
 """
 
 from collections.abc import Callable
@@ -18,7 +17,7 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 
 class BesideSources(caching.InTreeCacheLocator):
-    """Numba's cache in `__pycache__` beside a source, also where that cannot be written."""
+    """Numba's cache in `__pycache__` beside a source, even if that cannot be written."""
 
     def ensure_cache_path(self) -> None:
         """Make the folder where it is missing; OSError."""
@@ -28,21 +27,21 @@ class BesideSources(caching.InTreeCacheLocator):
 _config: Any = numba.config
 CHECKED = bool(_config.BOUNDSCHECK)  # Tests have every index checked.
 _config.CACHE_LOCATOR_CLASSES = f"{BesideSources.__module__}.{BesideSources.__name__}"
-# Kernels allocate nothing: arrays are made by whoever calls them. With `_nrt`, which lets them, every array that goes
-# into a function would be counted there and back, at 25 times the cost.
+# Kernels allocate nothing: their callers make the arrays. With `_nrt`, which allows allocation, every array passed to a
+# function would be reference counted, at 25 times the cost.
 _compiled: Any = partial(numba.njit, error_model="numpy", _nrt=False)
 
 
 def kernel(function: Function) -> Function:
-    """Compile what Python calls; it is kept on disk."""
+    """Compile a function that Python calls, and keep it on disk."""
     return cast(Function, _compiled(cache=True)(function))
 
 
 def inlined(function: Function) -> Function:
-    """Compile what kernels call; it becomes part of them."""
+    """Compile a function that kernels call, as a part of them."""
     return cast(Function, _compiled(forceinline=True)(function))
 
 
 def intrinsic(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Make an instruction of its own."""
+    """Make a function that emits its own machine instructions."""
     return cast(Callable[..., Any], numba_intrinsic(function))

@@ -1,4 +1,4 @@
-"""What the house calls: arrays in, arrays out, counted and ranked by compiled kernels."""
+"""Entry points for other rooms: arrays in, arrays out, counted and ranked by compiled kernels."""
 
 from collections.abc import Sequence
 
@@ -12,24 +12,24 @@ from operators.fast.measuring import CELL_SHIFT, Buckets, Counted, Room, measure
 from operators.fast.ranking import rank_windows
 from operators.fast.tally import tally_of
 
-ROWS = 256  # Whose values are looked at together: five measures of them fit the processor's first cache.
+ROWS = 256  # Rows handled together: their values of five measures fit the processor's first cache.
 
 
 def first_rows(codes: Ints, sure: NDArray[np.bool_], texts: int) -> Ints:
-    """Return in which of the sure rows each text comes first, (texts,); -1 where in none."""
+    """Return the first sure row that has each text, (texts,); -1 where none has."""
     rows = np.full(texts, -1, np.int64)
     mark_first_rows(codes, sure, rows)
     return rows
 
 
 def line_ends(text: bytes) -> Ints:
-    """Return where line ends stand in a text."""
+    """Return the places of line ends in a text."""
     ends = np.empty(len(text), np.int64)
     return ends[: find_line_ends(np.frombuffer(text, np.uint8), ends)].copy()
 
 
 def ranked_windows(numbers: Ints, width: int, rank: int) -> Ints:
-    """Return the number of a rank, 0 for the least, of each `width` of the numbers that follow each other."""
+    """Return the number of a rank, 0 for the least, in each window of `width` consecutive numbers."""
     found = np.zeros(max(len(numbers) - width + 1, 0), np.int64)
     rank_windows(np.ascontiguousarray(numbers), width, rank, np.zeros(len(numbers), np.int64), found)
     return found
@@ -70,11 +70,11 @@ def measured_groups(
 def added_rows(counted: Ints, rows: int, order: Ints, starts: Ints, width: int) -> Ints:
     """Return the counts (C, 2) of groups of rows, of those of `rows` rows, (K, 2); all of row * `width` + place, and n.
 
-    Groups are given in order: where each starts in `order`, in which a row may come several times.
+    Groups are given in order, by the start of each in `order`, in which a row may occur several times.
     """
     counted, firsts = np.require(counted, requirements=["C", "W"]), np.zeros(rows + 1, np.int64)
     find_rows(counted, width, firsts)
     out = np.empty((int(np.diff(firsts)[order].sum()), 2), np.int64)
     cells = add_rows(counted, firsts, order, np.append(starts, len(order)), width, tally_of(width), out)
-    out.resize((cells, 2), refcheck=False)  # In place: nobody else has it.
+    out.resize((cells, 2), refcheck=False)  # In place, as there is no other reference.
     return out

@@ -1,4 +1,4 @@
-"""The fields of an event as the scanner knows them: how each is read, and where what was read goes."""
+"""The fields of an event as the scanner knows them: how each is read, and where its value goes."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -23,16 +23,16 @@ KINDS = {
     "flags": FLAGS,
 }  # fmt: skip
 NUMBERS = frozenset(name for name, kind in KINDS.items() if kind in (AMOUNT, SCORE, COUNT))
-NOWHERE = -1  # Where nobody asks for a value.
+NOWHERE = -1  # The place of a value that is not needed.
 WORDS = 4
 ONE, TWO = np.uint64(1), np.uint64(2)
-KEY_MAX = WORDS * WORD - 2  # Characters of a key that is looked for.
+KEY_MAX = WORDS * WORD - 2  # Characters of a key that can be looked for.
 
 
 class Keys(NamedTuple):
     """Keys that are looked for, with their quotes, as words, (4 n,) each, and the bytes of those that count.
 
-    `after` (n + 1,) holds which key came after each one, and after the begin (n), the last time: the next to be tried.
+    `after` (n + 1,) holds the key that last came after each one, and after the beginning (n): it is tried next.
     """
 
     words: NDArray[np.uint64]
@@ -42,13 +42,13 @@ class Keys(NamedTuple):
 
 
 class Fields(NamedTuple):
-    """Fields of an event, (n,) each: their keys, how each is read, its column, and the most that it may be."""
+    """Fields of an event, (n,) each: their keys, how each is read, its column, and its largest allowed value."""
 
     keys: Keys
     kinds: Ints
     columns: Ints
     most: NDArray[np.float64]
-    needed: np.uint64  # A bit for each that must be there.
+    needed: np.uint64  # A bit for each field that must be there.
     dimensions: Keys
 
 
@@ -68,7 +68,7 @@ def key_table(names: Sequence[str]) -> Keys:
 
 @inlined
 def is_key(text: Text, at: int, keys: Keys, key: int) -> bool:
-    """Tell whether a key stands at a place; most are of two words, and only then more is looked at."""
+    """Tell whether a key stands at a place; most have two words, so only then is more looked at."""
     place = np.uint64(key * WORDS)  # An index that cannot be negative costs less.
     first, second = word_at(text, at) ^ keys.words[place], word_at(text, at + WORD) ^ keys.words[place + ONE]
     if (first & keys.masks[place]) | (second & keys.masks[place + ONE]):
@@ -85,7 +85,7 @@ def is_key(text: Text, at: int, keys: Keys, key: int) -> bool:
 
 @inlined
 def key_at(text: Text, at: int, keys: Keys, last: int) -> int:
-    """Return the key whose first quote stands at a place, `last` having come before it; how many there are: none."""
+    """Return the key whose first quote stands at a place, after key `last`; the number of keys if it is none."""
     count = len(keys.lengths)
     guess = keys.after[np.uint64(last)]
     if guess < count and is_key(text, at, keys, guess):

@@ -1,4 +1,4 @@
-"""Reads the values of an event's fields; -1 stands for the end of what is not surely valid, or not understood."""
+"""Reads the values of an event's fields; the end is -1 for a value that is not surely valid, or not understood."""
 
 from typing import NamedTuple
 
@@ -60,12 +60,12 @@ S, U = np.uint64(ord("s")), np.uint64(ord("u"))
 
 
 class ScannedColumns(NamedTuple):
-    """What was read of n events: `times` [Unix ms], hashes of `requests`, whether a prompt or endpoint is named (n,).
+    """The columns of n events: `times` [Unix ms], hashes of `requests`, whether a prompt or endpoint is named (n,).
 
     `codes` (parts, n) number model, version, dimension values and error type in `texts`; `numbers` (fields, n). `sure`
-    (n,) says of which events all was read: of the others nothing counts. `key` is that of the hashes. `chain`
-    and `event` (n,) are hashes of the chain, 0 for none, and the event. `spans` (6,) is where request, session and user
-    of the event at work begin, each with its length. `firsts` (messages,): the row of each message's first event.
+    (n,) marks the events that were read in full: nothing of the others counts. `key` is that of the hashes. `chain`
+    and `event` (n,) are hashes of the chain, 0 for none, and the event. `spans` (6,) are the starts of request, session
+    and user of the current event, each with its length. `firsts` (messages,): the row of each message's first event.
     """
 
     sure: NDArray[np.bool_]
@@ -84,7 +84,7 @@ class ScannedColumns(NamedTuple):
 
 @inlined
 def short_text(text: Text, at: int) -> tuple[int, int]:
-    """Return what is behind a text of at most 128 characters, and how long it is."""
+    """Return the place after a text of at most 128 characters, and its length."""
     if byte_at(text, at) != QUOTE:
         return -1, 0
     end = text_end(text, at + 1)
@@ -158,7 +158,7 @@ def numeral_behind(text: Text, at: int, kind: int, most: float) -> tuple[int, fl
 
 @inlined
 def slice_behind(text: Text, at: int, row: int, dimension: int, columns: ScannedColumns) -> int:
-    """Read a value of a dimension; -1: of one that nobody asks for."""
+    """Read a value of a dimension, -1 for one that is not needed."""
     if dimension >= 0:
         return int(name_behind(text, at, 2 + dimension, row, columns))
     end, _ = short_text(text, at)
@@ -167,7 +167,7 @@ def slice_behind(text: Text, at: int, row: int, dimension: int, columns: Scanned
 
 @inlined
 def slices_behind(text: Text, at: int, row: int, fields: Fields, columns: ScannedColumns) -> int:
-    """Read an object of texts; each dimension comes at most once."""
+    """Read an object of texts; each dimension may occur at most once."""
     if byte_at(text, at) != OPEN:
         return -1
     at = spaces(text, at + 1)
@@ -201,7 +201,7 @@ def slices_behind(text: Text, at: int, row: int, fields: Fields, columns: Scanne
 
 @inlined
 def metrics_behind(text: Text, at: int) -> int:
-    """Pass over an object of numbers and booleans."""
+    """Skip an object of numbers and booleans."""
     if byte_at(text, at) != OPEN:
         return -1
     at = spaces(text, at + 1)
@@ -223,7 +223,7 @@ def metrics_behind(text: Text, at: int) -> int:
 
 @inlined
 def flags_behind(text: Text, at: int) -> int:
-    """Pass over a list of texts."""
+    """Skip a list of texts."""
     if byte_at(text, at) != OPEN_LIST:
         return -1
     at = spaces(text, at + 1)
@@ -239,7 +239,7 @@ def flags_behind(text: Text, at: int) -> int:
 
 @inlined
 def container_behind(text: Text, at: int, kind: int) -> int:
-    """Pass over what the kinds ANY, OBJECT, METRICS and FLAGS allow."""
+    """Skip a value that the kind ANY, OBJECT, METRICS or FLAGS allows."""
     if kind == METRICS:
         return int(metrics_behind(text, at))
     if kind == FLAGS:
@@ -251,7 +251,7 @@ def container_behind(text: Text, at: int, kind: int) -> int:
 
 @inlined
 def who_behind(text: Text, at: int, kind: int, columns: ScannedColumns) -> int:
-    """Read where a session or user stands."""
+    """Note the place of a session or user."""
     end, size = short_text(text, at)
     place = 2 if kind == SESSION else 4
     columns.spans[place], columns.spans[place + 1] = at + 1, size
@@ -273,7 +273,7 @@ def chain_event(text: Text, row: int, columns: ScannedColumns) -> None:
 
 @inlined
 def optional_behind(text: Text, at: int, kind: int, row: int, fields: Fields, columns: ScannedColumns) -> int:
-    """Read the value, which is not null, of a field that may be missing and is no number."""
+    """Read the value, other than null, of an optional field that is not a number."""
     if kind == SLICES:
         return int(slices_behind(text, at, row, fields, columns))
     if kind == ERROR:
@@ -292,7 +292,7 @@ def optional_behind(text: Text, at: int, kind: int, row: int, fields: Fields, co
 
 @inlined
 def needed_behind(text: Text, at: int, field: int, row: int, fields: Fields, columns: ScannedColumns) -> int:
-    """Read the value of a field that must be there."""
+    """Read the value of a required field."""
     kind = fields.kinds[np.uint64(field)]
     if kind == ID:
         return int(request_behind(text, at, row, columns))
@@ -304,7 +304,7 @@ def needed_behind(text: Text, at: int, field: int, row: int, fields: Fields, col
 
 @inlined
 def field_behind(text: Text, at: int, field: int, row: int, fields: Fields, columns: ScannedColumns) -> int:
-    """Read the value of a field into its column, and return what is behind it."""
+    """Read the value of a field into its column, and return the place after it."""
     kind = fields.kinds[np.uint64(field)]
     if kind <= NAME:
         return int(needed_behind(text, at, field, row, fields, columns))

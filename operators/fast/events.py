@@ -1,4 +1,4 @@
-"""Lines of JSON to the columns of events: each is taken only where all of it is surely valid and surely understood.
+"""Lines of JSON to the columns of events: a line is taken only where all of it is surely valid and understood.
 
 A line is an event, or a list of them.
 """
@@ -29,13 +29,13 @@ from operators.fast.skipping import (
 from operators.fast.words import BLOCK, Text, byte_at, line_end_bits, zero_bits_below
 
 LINE_END = 10
-EVENT_MIN = 50  # Bytes: an event with all that it needs has some 60.
-AHEAD = 40  # Bytes that may be looked at behind a line end: a key's four words, and what `spaces` looks at.
+EVENT_MIN = 50  # Bytes: an event with all required fields has some 60.
+AHEAD = 40  # Bytes after a line end that may be looked at: a key's four words, and what `spaces` looks at.
 ONE = np.uint64(1)
 
 
 class TextLines(NamedTuple):
-    """Where lines begin in a text, and where the line end behind each stands, (n,)."""
+    """The places in a text where lines begin, and of the line end after each, (n,)."""
 
     text: Text
     starts: Ints
@@ -44,7 +44,7 @@ class TextLines(NamedTuple):
 
 @inlined
 def member_behind(text: Text, at: int, field: int, row: int, fields: Fields, columns: ScannedColumns) -> int:
-    """Read a key, which is that of a field or unknown, and its value; return what is behind them."""
+    """Read a key, of a field or unknown, and its value; return the place after them."""
     if field == len(fields.kinds):
         at = key_behind(text, at)
         return int(value_behind(text, at)) if at >= 0 else -1
@@ -58,7 +58,7 @@ def member_behind(text: Text, at: int, field: int, row: int, fields: Fields, col
 
 @inlined
 def event_behind(text: Text, at: int, row: int, fields: Fields, columns: ScannedColumns) -> int:
-    """Read an event, and return what is behind it; -1 where it is left to others."""
+    """Read an event, and return the place after it; -1 where it is left to the decoder."""
     if byte_at(text, at) != OPEN:
         return -1
     at = spaces(text, at + 1)
@@ -86,7 +86,7 @@ def event_behind(text: Text, at: int, row: int, fields: Fields, columns: Scanned
 
 @inlined
 def rest_is_blank(text: Text, at: int, end: int) -> bool:
-    """Tell whether nothing but white space, line ends too, stands from a place to the end of its line."""
+    """Tell whether there is only white space, line ends included, from a place to the end of its line."""
     while at < end and (byte_at(text, at) == SPACE or byte_at(text, at) == LINE_END or byte_at(text, at) == RETURN):
         at += 1
     return at == end
@@ -98,7 +98,7 @@ def events_behind(
 ) -> tuple[int, int, bool]:
     """Read an event or a list of them, at most `room`, into the rows from `row` on.
 
-    Return what is behind it, the row behind the last that may have been written, and whether it is whole.
+    Return the place after it, the row after the last that may have been written, and whether it is whole.
     """
     is_list = byte_at(text, at) == OPEN_LIST
     at, last = spaces(text, at + 1) if is_list else at, row + room
@@ -120,7 +120,7 @@ def events_behind(
 
 @inlined
 def clear_rows(start: int, stop: int, columns: ScannedColumns) -> None:
-    """Make rows anew what stands for missing values: other events are read into them."""
+    """Reset rows to missing values, as other events are read into them."""
     for row in range(start, stop):
         columns.lineage[row] = False
         columns.chain[row] = columns.event[row] = 0
@@ -134,10 +134,10 @@ def clear_rows(start: int, stop: int, columns: ScannedColumns) -> None:
 def scan_events(
     lines: TextLines, fields: Fields, columns: ScannedColumns, message: int, row: int, bytes_max: int
 ) -> int:
-    """Read the lines, messages from `message` on, into the rows from `row` on; return the row behind them.
+    """Read the lines, messages from `message` on, into the rows from `row` on; return the row after them.
 
-    The rows hold what stands for a missing value. A message has a row for each of its events, or one that is not sure.
-    Nothing behind AHEAD bytes after a line end is looked at; lines without these are left to others.
+    The rows must hold missing values. A message gets a row for each of its events, or a single one that is not sure.
+    At most AHEAD bytes after a line end are looked at; lines with fewer bytes after them are left to the decoder.
     """
     text = lines.text
     for line in range(len(lines.starts)):
@@ -158,7 +158,7 @@ def scan_events(
 
 @kernel
 def find_line_ends(text: Text, ends: Ints) -> int:
-    """Write where line ends stand in a text, and return how many do; `ends` has room for one in each byte."""
+    """Write the places of line ends in a text, and return their number; `ends` has room for one per byte."""
     found = at = 0
     while at + BLOCK <= len(text):
         marks = line_end_bits(text, at)
@@ -176,7 +176,7 @@ def find_line_ends(text: Text, ends: Ints) -> int:
 
 @kernel
 def mark_first_rows(codes: Ints, sure: NDArray[np.bool_], rows: Ints) -> None:
-    """Write into `rows`, (texts,) of -1, in which of the sure rows the text of each code comes first."""
+    """Write into `rows`, (texts,) of -1, the first sure row that has the text of each code."""
     for row in range(len(codes)):
         if sure[row] and rows[codes[row]] < 0:
             rows[codes[row]] = row

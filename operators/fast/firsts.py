@@ -1,4 +1,4 @@
-"""Rows in groups: which have one of the first times, where these are few; how many are of each class."""
+"""Rows in groups: which have one of the few first times, and how many are of each class."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,13 +8,13 @@ from operators.fast.compiled import inlined, kernel
 
 
 def own(numbers: Ints) -> Ints:
-    """Return an array as kernels are compiled for it, a copy where it can only be read."""
+    """Return an array as kernels are compiled for, a copy where it is read-only."""
     return np.require(numbers, np.int64, ["C", "W"])
 
 
 @inlined
 def keep_time(time: int, group: int, least: Ints) -> None:
-    """Take a time into the least of a group, which are in order and differ."""
+    """Put a time into the least times of a group, which are distinct and in order."""
     place = least.shape[1] - 1
     if time >= least[group, place]:
         return
@@ -31,7 +31,7 @@ def keep_time(time: int, group: int, least: Ints) -> None:
 def find_first(marked: NDArray[np.bool_], groups: Ints, times: Ints, least: Ints, rows: Ints) -> int:
     """Write which marked rows have one of the first times of their group, in order; return how many.
 
-    `least` (groups, times) has the earlier ones, the largest number where there are none yet.
+    `least` (groups, times) has the first times so far, the largest number where there are none yet.
     """
     for row in range(len(marked)):
         if marked[row]:
@@ -45,9 +45,9 @@ def find_first(marked: NDArray[np.bool_], groups: Ints, times: Ints, least: Ints
 
 
 def first_in_groups(marked: NDArray[np.bool_], groups: Ints, times: Ints, least: Ints) -> Ints:
-    """Return the marked rows with one of the first times of their group, and take these times into `least`.
+    """Return the marked rows with one of the first times of their group, and put these times into `least`.
 
-    `groups` (n,) are numbers of its rows; these have the first times in order, LAST where there are none.
+    `groups` (n,) are row numbers of `least`; its rows have the first times in order, LAST where there are none.
     """
     rows = np.empty(len(marked), np.int64)
     found = find_first(marked, own(groups), own(times), least, rows)
@@ -56,7 +56,7 @@ def first_in_groups(marked: NDArray[np.bool_], groups: Ints, times: Ints, least:
 
 @kernel
 def count_classes(classes: Ints, order: Ints, ends: Ints, counts: Ints) -> None:
-    """Add to `counts` (groups, classes) the rows of groups, given in order; `ends` says where each group ends there."""
+    """Add to `counts` (groups, classes) the rows of groups, given in `order`; `ends` are the ends of groups in that."""
     start = 0
     for group in range(len(ends)):
         for place in range(start, ends[group]):
@@ -65,7 +65,7 @@ def count_classes(classes: Ints, order: Ints, ends: Ints, counts: Ints) -> None:
 
 
 def counted_classes(classes: Ints, order: Ints, starts: Ints, kinds: int) -> Ints:
-    """Return how many rows of each group are of each of so many classes; groups as `groups_of` gives them."""
+    """Return the number of rows by group and class, of `kinds` classes; groups are as `groups_of` gives them."""
     counts = np.zeros((len(starts), kinds), np.int64)
     count_classes(own(classes), own(order), np.append(starts[1:], len(order)), counts)
     return counts

@@ -1,4 +1,4 @@
-"""Texts to numbers: equal ones have one number, compared in full. What cannot be numbered is left to others."""
+"""Texts to numbers: equal texts, compared in full, have one number. Others are left to Python."""
 
 from typing import NamedTuple
 
@@ -12,15 +12,15 @@ from operators.fast.words import WORD, Text, tail_of, word_at
 TEXTS_MAX = 1 << 14
 SLOTS = 4 * TEXTS_MAX
 BYTES_MAX = 1 << 21
-PROBES_MAX = 16  # However many hashes someone makes equal: more looks at slots are not worth it.
+PROBES_MAX = 16  # Slots tried, however many hashes someone makes equal: more are not worth it.
 SEED, FACTOR, SHIFT = np.uint64(0x9E3779B97F4A7C15), np.uint64(0xD6E8FEB86659FD93), np.uint64(32)
 SLOT_SHIFT = np.uint64(64 - SLOTS.bit_length() + 1)
 
 
 class Interned(NamedTuple):
-    """Known texts: the bytes of all, each from a whole word on; where each stands; its length; slots; how many.
+    """Known texts: the bytes of all, each aligned to a word; the start and length of each; slots; counts.
 
-    `size` holds how many texts there are, and how many bytes.
+    `size` holds the number of texts, and of bytes.
     """
 
     bytes: Text
@@ -31,7 +31,7 @@ class Interned(NamedTuple):
 
 
 def no_texts() -> Interned:
-    """Return a table with the empty text alone, number 0."""
+    """Return a table with only the empty text, number 0."""
     return Interned(
         bytes=np.zeros(BYTES_MAX + WORD, np.uint8),
         starts=np.zeros(TEXTS_MAX, np.int64),
@@ -58,7 +58,7 @@ def slot_of(text: Text, at: int, size: int) -> int:
 
 @inlined
 def is_same(text: Text, at: int, size: int, known: Text, start: int) -> bool:
-    """Tell whether a text is that which is known from `start` on, of the same size."""
+    """Tell whether a text equals the known one of the same size at `start`."""
     if size <= WORD:
         return bool(tail_of(text, at, size) == word_at(known, start))
     end = at + size
@@ -87,7 +87,7 @@ def add_text(text: Text, at: int, size: int, table: Interned, slot: int) -> int:
 
 @inlined
 def number_of_text(text: Text, at: int, size: int, table: Interned) -> int:
-    """Return the number of a text, a new one for one that is new; -1 where it cannot be had."""
+    """Return the number of a text, a new number for a new text; -1 where there is no room."""
     if size == 0:
         return 0
     slot = slot_of(text, at, size)

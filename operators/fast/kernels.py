@@ -1,4 +1,4 @@
-"""All that the house uses of this room, once it is known to be compiled."""
+"""All that other rooms use of this one, once it is known to be compiled."""
 
 import numpy as np
 
@@ -61,7 +61,7 @@ __all__ = [
 
 
 def warm_up() -> None:
-    """Call every kernel once: what that does not have compiled may not be called later."""
+    """Call every kernel once, to compile it: anything not compiled by this must not be called later."""
     scanner = EventScanner(Wanted(("region",), ("latency_ms",), True, {}))
     columns, zero = scanner.begin(1, 1), np.zeros(1, np.int64)
     scanner.scan(text_lines(b"{}", zero, zero + 2), columns, 0, 0, 2)

@@ -1,7 +1,7 @@
-"""Whether the compiled kernels are used: installed, compiled for this machine, not turned off.
+"""Whether the compiled kernels are used: if installed, compiled for this machine, and not turned off.
 
-Nothing is compiled here: a worker that found nothing compiled would stand still for a quarter of a minute, and compile
-for a folder that it may not write. It goes on without, and says so once.
+Nothing is compiled here: a worker without compiled kernels would stall for a quarter of a minute, and compile for a
+folder that it may not write. It goes on without them, and logs that once.
 """
 
 import hashlib
@@ -31,12 +31,12 @@ def forget() -> None:
 
 
 def switch(*, on: bool) -> None:
-    """Let what begins from now on use the kernels, or not."""
+    """Make everything that begins from now on use the kernels, or not."""
     Switch.on = on
 
 
 def machine() -> str | None:
-    """Return what compiled kernels are good for: their sources, the compiler and the processor; None without Numba."""
+    """Return what compiled kernels are valid for: sources, compiler and processor; None without Numba."""
     try:
         packages = [version(name) for name in ("numba", "llvmlite", "numpy")]
         binding: Any = import_module("llvmlite.binding")
@@ -49,7 +49,7 @@ def machine() -> str | None:
 
 
 def is_compiled() -> bool:
-    """Tell whether what was compiled is for these sources and this machine."""
+    """Tell whether the compiled kernels are for these sources and this machine."""
     try:
         return STAMP.read_text() == machine()
     except (OSError, UnicodeDecodeError):
@@ -57,7 +57,7 @@ def is_compiled() -> bool:
 
 
 def kernels_module() -> Any:
-    """Return the module of the kernels; only here the compiler's 100 MiB are loaded."""
+    """Return the module of the kernels; only this loads the compiler's 100 MiB."""
     return import_module("operators.fast.kernels")
 
 
@@ -78,5 +78,5 @@ def _loaded() -> Any:
 
 
 def kernels() -> Any:
-    """Return the module of the kernels where they are to be used, else None."""
+    """Return the module of the kernels if they are to be used, else None."""
     return _loaded() if Switch.on else None

@@ -10,18 +10,18 @@ from operators.fast.compiled import inlined, kernel
 from operators.fast.tally import Tally, count_code, emit_cells
 from operators.fast.words import bits_of
 
-MANTISSA_BITS = 6  # Of a number, with its exponent, that say near which bucket it is.
+MANTISSA_BITS = 6  # Bits of a number that, with its exponent, tell the nearest bucket.
 CELL_SHIFT = 52 - MANTISSA_BITS
-LIMB_BITS = 31  # As `window/sums.py` has it.
+LIMB_BITS = 31  # As in `window/sums.py`.
 LOW = (1 << LIMB_BITS) - 1
 MAGNITUDE_BITS = (1 << 63) - 1  # All but the sign.
 
 
 class Buckets(NamedTuple):
-    """Buckets of magnitudes: their upper `edges`, (n,), and by the first bits of a number where to begin to look.
+    """Buckets of magnitudes: their upper `edges`, (n,), and by the first bits of a number where to start the search.
 
-    No bucket is more than `steps` behind where that is. `first_cell` are the bits of the least magnitude. `codes` are
-    those of bucket 0 and of zero, what is added to a bucket below zero, and the least code.
+    Each bucket is at most `steps` after that start. `first_cell` are the bits of the least magnitude. `codes` are those
+    of bucket 0 and of zero, the offset of buckets below zero, and the least code.
     """
 
     edges: Floats
@@ -37,7 +37,7 @@ class Buckets(NamedTuple):
 
 
 class Counted(NamedTuple):
-    """What groups come to: `sums` (G, M, 3), `extremes` (G, M, 2), `cells` (C, 2) of key and n, in order of keys."""
+    """The results of groups: `sums` (G, M, 3), `extremes` (G, M, 2), `cells` (C, 2) of key and n, in order of keys."""
 
     sums: Ints
     extremes: Floats
@@ -45,7 +45,7 @@ class Counted(NamedTuple):
 
 
 class Room(NamedTuple):
-    """Where the values of some rows are put side by side, (M, rows); and a tally of each measure."""
+    """Room for the values of some rows side by side, (M, rows); and a tally of each measure."""
 
     values: Floats
     counts: Ints
@@ -55,7 +55,7 @@ class Room(NamedTuple):
 
 @inlined
 def code_of(value: float, buckets: Buckets) -> int:
-    """Return the code of a number from the least code on."""
+    """Return the code of a number, counted from the least code."""
     if value == 0:
         return int(buckets.code_zero - buckets.code_min)
     magnitude = min(max(abs(value), buckets.least), buckets.most)
@@ -81,7 +81,7 @@ def tally_values(values: Floats, scale: float, buckets: Buckets, tally: Tally, s
     n, high, low, lowest, highest = sums[0], sums[1], sums[2], extremes[0], extremes[1]
     for place in range(len(values)):
         value = values[place]
-        if value == value:  # noqa: PLR0124  # NaN is not.
+        if value == value:  # noqa: PLR0124  # Not so for NaN.
             fixed = np.int64(np.rint(value * scale))
             n, high, low = n + 1, high + (fixed >> LIMB_BITS), low + (fixed & LOW)
             lowest, highest = max(lowest, -value), max(highest, value)
@@ -108,7 +108,7 @@ def count_rows(
 
 @inlined
 def emit_group(group: int, cells: int, key_bits: int, room: Room, out: Counted) -> int:
-    """Write the cells of a group behind so many; return how many there are then."""
+    """Write the cells of a group after so many `cells`; return their new number."""
     measures = len(room.counts)
     for measure in range(measures):
         if out.sums[group, measure, 0]:
@@ -121,9 +121,9 @@ def emit_group(group: int, cells: int, key_bits: int, room: Room, out: Counted) 
 def measure_groups(
     values: Floats, order: Ints, starts: Ints, scales: Floats, key_bits: int, buckets: Buckets, room: Room, out: Counted
 ) -> int:
-    """Count the measures (n, M) of groups of rows, given in order from `starts` (G + 1,) on; return how many cells.
+    """Count the measures (n, M) of groups of rows, given in order, from `starts` (G + 1,) on; return how many cells.
 
-    `scales` (M,) make whole numbers of them. `out.sums` are 0, `out.extremes` -inf. The key of a cell is
+    `scales` (M,) turn them into whole numbers. `out.sums` are 0, `out.extremes` -inf. The key of a cell is
     (group * M + measure) << `key_bits` | code.
     """
     cells, most = 0, room.values.shape[1]

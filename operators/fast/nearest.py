@@ -1,7 +1,7 @@
 """The double that is nearest to a decimal number of up to 19 digits.
 
 Source: D. Lemire, "Number parsing at a gigabyte per second", Software: Practice and Experience 51 (2021), the algorithm
-of Eisel and Lemire. A power of ten is known to 128 bits; where these do not decide, the number is left to others.
+of Eisel and Lemire. A power of ten is known to 128 bits; where these do not decide, the number is left to Python.
 """
 
 import numpy as np
@@ -9,9 +9,9 @@ import numpy as np
 from operators.fast.compiled import inlined
 from operators.fast.words import double_of, upper_product, zero_bits_above
 
-POWER_MIN, POWER_MAX = -27, 40  # Of ten: beyond, numbers are left to others.
+POWER_MIN, POWER_MAX = -27, 40  # Powers of ten; numbers beyond are left to Python.
 MANTISSA = 52  # Bits.
-BELOW = np.uint64(64 - MANTISSA - 3)  # Bits of a product that say no more than how a mantissa is rounded.
+BELOW = np.uint64(64 - MANTISSA - 3)  # Bits of a product that only affect the rounding of the mantissa.
 ROUNDING = np.uint64((1 << 9) - 1)
 ALL, ZERO, ONE, THREE = np.uint64(2**64 - 1), np.uint64(0), np.uint64(1), np.uint64(3)
 IMPLIED = np.uint64(1 << MANTISSA)
@@ -36,7 +36,7 @@ LOWER = np.array([lower for _, lower in _powers], np.uint64)
 
 @inlined
 def product(value: np.uint64, power: int) -> tuple[np.uint64, np.uint64]:
-    """Return the upper bits, and those below, of a value times the bits of a power of ten."""
+    """Return the upper and the lower bits of a value times the bits of a power of ten."""
     place = power - POWER_MIN
     high, low = upper_product(value, UPPER[place]), value * UPPER[place]
     if high & ROUNDING == ROUNDING:
@@ -49,10 +49,10 @@ def product(value: np.uint64, power: int) -> tuple[np.uint64, np.uint64]:
 
 @inlined
 def rounded(high: np.uint64, low: np.uint64, power: int) -> tuple[np.uint64, np.uint64]:
-    """Return the mantissa, to the nearest and of two to the even one, and how far the product went beyond its place."""
+    """Return the mantissa, rounded to nearest, ties to even, and how far the product went beyond its place."""
     beyond = high >> TOP
     mantissa = high >> (beyond + BELOW)
-    # Between two doubles exactly: only of such powers can a product be.
+    # Exactly between two doubles, which is only possible for these powers.
     if low <= ONE and -4 <= power <= 23 and mantissa & THREE == ONE and mantissa << (beyond + BELOW) == high:
         mantissa &= ~ONE
     return (mantissa + (mantissa & ONE)) >> ONE, beyond

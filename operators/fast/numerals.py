@@ -1,6 +1,6 @@
 """Numerals of JSON to numbers, where the nearest double is certain; -1 stands for an end where it is not.
 
-Source of what is certain: W. D. Clinger, "How to read floating point numbers accurately" (1990): a whole number below
+Source for certainty: W. D. Clinger, "How to read floating point numbers accurately" (1990): a whole number below
 2 ** 53 times or divided by an exact power of ten is rounded once, and so correctly. Others: `nearest.py`.
 """
 
@@ -11,13 +11,13 @@ from operators.fast.nearest import nearest_double
 from operators.fast.words import WORD, Text, byte_at, rarely, word_at, zero_bits_below
 
 ZERO, DOT, MINUS, PLUS, SMALL_E, LARGE_E = 48, 46, 45, 43, 101, 69
-DIGITS_MAX = 18  # More of them may not fit 63 bits.
+DIGITS_MAX = 18  # More digits may not fit 63 bits.
 EXACT_MAX = 1 << 53
 POWERS = np.array([10.0**power for power in range(23)])  # All of them are exact.
 WHOLE_POWERS = np.array([10**power for power in range(9)], np.int64)
 WHOLE_DIGITS_MAX = 15
 ZEROS, HIGHS = np.uint64(0x3030303030303030), np.uint64(0x8080808080808080)
-ABOVE_NINE = np.uint64(0x7676767676767676)  # Makes the highest bit of what is more than nine 1.
+ABOVE_NINE = np.uint64(0x7676767676767676)  # Added, it sets the highest bit of each byte above nine.
 TEN, BYTE, TWO_BYTES, HALF = np.uint64(10), np.uint64(8), np.uint64(16), np.uint64(32)
 TWO_PAIRS = np.uint64(0x000000FF000000FF)
 UPPER_FACTORS, LOWER_FACTORS = np.uint64(100 + (1_000_000 << 32)), np.uint64(1 + (10_000 << 32))
@@ -36,13 +36,13 @@ def value_of(digits: np.uint64) -> int:
 
 @inlined
 def digits(text: Text, at: int, value: int) -> tuple[int, int]:
-    """Return where the digits end that begin here, and `value` with them behind it."""
+    """Return the end of the digits that begin here, and `value` with them appended."""
     while True:
         word = word_at(text, at) ^ ZEROS
         count = zero_bits_below(((word + ABOVE_NINE) | word) & HIGHS) >> 3
         if count == 0:
             return at, value
-        # Those that are no digits go, and zeros stand before the others.
+        # Shift out bytes that are not digits, so that zeros precede the digits.
         value = value * WHOLE_POWERS[np.uint64(count)] + value_of(word << np.uint64(64 - 8 * count))
         at += count
         if count < WORD:
@@ -65,7 +65,7 @@ def whole_number(text: Text, at: int) -> tuple[int, int]:
 
 @inlined
 def exponent(text: Text, at: int) -> tuple[int, int]:
-    """Return the end of an exponent from its `e` on, and its value; of none, 0."""
+    """Return the end of an exponent from its `e` on, and its value; 0 if there is none."""
     if byte_at(text, at) != SMALL_E and byte_at(text, at) != LARGE_E:
         return at, 0
     at += 1
@@ -90,7 +90,7 @@ def times_power(value: int, power: int) -> tuple[bool, float]:
 
 @inlined
 def significant(text: Text, start: int, end: int) -> int:
-    """Return how many digits, and perhaps a point, stand behind the zeros that some digits begin with."""
+    """Return the number of digits, with a point if any, after leading zeros."""
     while start < end and (byte_at(text, start) == ZERO or byte_at(text, start) == DOT):
         start += 1
     return end - start

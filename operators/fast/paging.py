@@ -16,7 +16,7 @@ Pages = NDArray[np.int32] | NDArray[np.int64]
 class PlacedCells(NamedTuple):
     """Cells (C, 2) of (row * measures + measure) << `code_bits` | place of the bucket, rising, and n.
 
-    `slots` are those of the rows. How many pages a measure has.
+    `slots` are those of the rows. The last field is the number of pages of a measure.
     """
 
     cells: Ints
@@ -46,7 +46,7 @@ def first_page(cells: PlacedCells, at: int, row: int) -> int:
 
 @kernel
 def mark_numbers(cells: PlacedCells, begin: int, marks: NDArray[np.bool_]) -> None:
-    """Mark the pages of measures that cells from `begin` on are in, (measures * pages,)."""
+    """Mark the pages of measures that hold cells from `begin` on, (measures * pages,)."""
     for at in range(begin, len(cells.cells)):
         marks[first_page(cells, at, row_at(cells, at)) + (place_at(cells, at) >> PAGE_BITS)] = True
 
@@ -55,14 +55,14 @@ def mark_numbers(cells: PlacedCells, begin: int, marks: NDArray[np.bool_]) -> No
 def count_pages(
     cells: PlacedCells, begin: int, table: NDArray[np.int32], column_of: Ints, pages: Pages, used: int, sign: int
 ) -> tuple[int, int]:
-    """Add cells from `begin` on, or with a `sign` of -1 take them away; pages that they are the first of are begun.
+    """Add cells from `begin` on, or with a `sign` of -1 subtract them; begin pages that have no cells yet.
 
-    Return the first cell whose page has no column yet, or no room, and how many pages are `used` then.
+    Return the first cell whose page has no column yet, or no room, and how many pages are then `used`.
     """
     last, row, first = -1, 0, 0
     for at in range(begin, len(cells.cells)):
         pair = cells.cells[at, 0] >> cells.code_bits
-        if pair != last:  # Most are of the same as the one before.
+        if pair != last:  # Most cells have the same pair as the one before.
             last, row = pair, row_at(cells, at)
             first = first_page(cells, at, row)
         place = place_at(cells, at)

@@ -10,12 +10,12 @@ from operators.fast.compiled import inlined, kernel
 from operators.fast.paging import PAGE_MASK
 
 Table = NDArray[np.int32]
-Pages = NDArray[np.int32]  # Of 64 bits they are so rarely that they are looked up without kernels.
+Pages = NDArray[np.int32]  # Pages of 64 bits are so rare that they are handled without kernels.
 
 
 @inlined
 def page_total(pages: Pages, page: int) -> int:
-    """Return how many values a page has."""
+    """Return the number of values in a page."""
     total = 0
     for place in range(PAGE_MASK + 1):
         total += int(pages[page, place])
@@ -24,7 +24,7 @@ def page_total(pages: Pages, page: int) -> int:
 
 @inlined
 def last_place(pages: Pages, page: int) -> int:
-    """Return which bucket of a page is the last one with values, the first where there are none."""
+    """Return the last bucket of a page with values, the first one where there are none."""
     place = PAGE_MASK
     while place and not pages[page, place]:
         place -= 1
@@ -35,7 +35,7 @@ def last_place(pages: Pages, page: int) -> int:
 def count_values(pages: Pages, pages_of: Table, columns: Ints, totals: Ints) -> int:
     """Write how many values a slot, whose pages are `pages_of` (all columns,), has in each of some columns.
 
-    Return how many these are together.
+    Return their sum.
     """
     total = 0
     for nth in range(len(columns)):
@@ -51,7 +51,7 @@ def end_quantiles(
 ) -> tuple[int, float, bool]:
     """Write the quantiles, from `at` on, that lie within the first `before` of `total` values; `value` is the last.
 
-    Return which is the next, and its lower neighbour `low`, where it is known.
+    Return the number of the next quantile, and its lower neighbour `low`, if known.
     """
     while at < len(probabilities):
         position = probabilities[at] * np.float64(total - 1)
@@ -64,7 +64,7 @@ def end_quantiles(
             break
         found[at] = low + (position - np.float64(rank)) * (value - low)
         at += 1
-        # The next one may have the same lower neighbour.
+        # The next quantile may have the same lower neighbour.
         has_low = at < len(probabilities) and math.floor(probabilities[at] * np.float64(total - 1)) == rank
     return at, low, has_low
 
@@ -107,10 +107,10 @@ def find_quantiles(
     totals: Ints,
     found: Floats,
 ) -> None:
-    """Write quantiles (slots, M, Q) as NumPy defines them, by what each bucket stands for, `values` (columns, buckets).
+    """Write quantiles (slots, M, Q) as NumPy defines them, by the value of each bucket, `values` (columns, buckets).
 
     The `columns` of measure m, in the order of its buckets, are those from `firsts[m]` to `firsts[m + 1]`. Where there
-    are no values nothing is written. `totals` (columns,) is room.
+    are no values nothing is written. `totals` (columns,) is working memory.
     """
     for at in range(len(slots)):
         for measure in range(len(firsts) - 1):
@@ -121,7 +121,7 @@ def find_quantiles(
 
 @inlined
 def first_cell(cells: Ints, at: int, key: int) -> int:
-    """Return the first cell from `at` on that is not before a key."""
+    """Return the first cell from `at` on whose key is not below `key`."""
     end = len(cells)
     while at < end:
         middle = (at + end) // 2
@@ -152,7 +152,7 @@ def find_cell_quantiles(
 ) -> None:
     """Write quantiles (rows, M, Q) as `find_quantiles` does, of cells (C, 2) of row * M + measure << bits | bucket, n.
 
-    Both cells and rows rise; `values` (buckets,) is what each bucket stands for.
+    Both cells and rows rise; `values` (buckets,) is the value of each bucket.
     """
     at = 0
     for nth in range(len(rows)):
@@ -174,7 +174,7 @@ def find_ranks(
     """Write where the values of `ranks` (K, R), which rise in each row, lie: column * buckets of a page + bucket.
 
     Row k is of slot `slots[k]` and measure `measures[k]`; a rank that is too large is of the last bucket with values.
-    Where there are no values each is -1.
+    Without values it is -1.
     """
     for at in range(len(slots)):
         before, rank, last = 0, 0, 0

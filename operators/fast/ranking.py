@@ -6,7 +6,7 @@ from operators.fast.compiled import inlined, kernel
 
 @inlined
 def insert(window: Ints, start: int, end: int, number: int) -> None:
-    """Put a number into the sorted places start .. end - 1, which become one more at the end."""
+    """Insert a number into the sorted places start .. end - 1, which grow by one at the end."""
     while end > start and window[end - 1] > number:
         window[end] = window[end - 1]
         end -= 1
@@ -15,7 +15,7 @@ def insert(window: Ints, start: int, end: int, number: int) -> None:
 
 @inlined
 def remove(window: Ints, start: int, number: int) -> None:
-    """Take a number out of sorted places; those before it move on by one, so that the first place is free."""
+    """Remove a number from sorted places; those before it move up by one, so that the first place is free."""
     place = start
     while window[place] != number:
         place += 1
@@ -26,9 +26,9 @@ def remove(window: Ints, start: int, number: int) -> None:
 
 @kernel
 def rank_windows(numbers: Ints, width: int, rank: int, window: Ints, found: Ints) -> None:
-    """Write into `found` the number of a rank, 0 for the least, of each `width` numbers that follow each other.
+    """Write into `found` the number of a rank, 0 for the least, in each window of `width` consecutive numbers.
 
-    `window` is room for as many as there are numbers. Where these nearly grow, only the ends of it are moved.
+    `window` is room for as many as there are numbers. If these nearly rise, only its ends move.
     """
     for place in range(len(numbers)):
         start = max(place - width, 0)

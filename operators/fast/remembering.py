@@ -1,4 +1,4 @@
-"""Ids and the number of the last item of each: open addressing, in the order in which `ingest/duplicates.py` tries."""
+"""Ids with the number of the last item of each: open addressing, with the probe order of `ingest/duplicates.py`."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from operators.fast.compiled import inlined, kernel
 from operators.fast.words import fetch_ahead
 
 NONE = -1
-SOON = 16  # Rows ahead of the one at work, whose place in the table is fetched meanwhile: it is in no cache.
+SOON = 16  # Rows ahead of the current one whose place in the table is prefetched, as it is in no cache.
 
 
 @inlined
@@ -29,7 +29,7 @@ def place_of_id(pairs: Ints, each: int, shift: np.uint64) -> int:
 
 @kernel
 def remember_ids(pairs: Ints, shift: np.uint64, ids: Ints, numbers: Ints, before: Ints) -> int:
-    """Give each id its number, in order, and write into `before` the one that it had, NONE; return how many are new."""
+    """Give each id its number, in order, and write its former one, or NONE, into `before`; return how many are new."""
     new = 0
     for row in range(len(ids)):
         fetch_soon(pairs, row, ids, shift)

@@ -1,4 +1,4 @@
-"""Rows of counts added up to slices: which rows fall together, and what they add up to."""
+"""Rows of counts added up to slices: which rows belong together, and their sums."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,8 +13,8 @@ Numbers = NDArray[np.int64]
 def group_rows(parents: Ints, room: Ints, slots: Ints, starts: Ints, source: Ints) -> int:
     """Write how rows add up to the slots that they count into, `parents` (rows, grains), -1 for none.
 
-    `slots` are those with rows, rising; the row numbers of each begin at `starts` of `source`, and where the last ones
-    end is written behind them. `room` (all slots,) is 0. Return how many slots have rows.
+    `slots` are those with rows, rising; the row numbers of each begin at `starts` of `source`, followed by the end of
+    the last ones. `room` (all slots,) is 0. Return the number of slots with rows.
     """
     for row in range(parents.shape[0]):
         for grain in range(parents.shape[1]):
@@ -45,7 +45,7 @@ def add_row(values: Numbers, row: int, sums: Numbers, group: int) -> None:
 
 @kernel
 def add_groups(source: Ints, starts: Ints, values: Numbers, sums: Numbers) -> None:
-    """Add up the rows of groups, each of which starts in `source` where the one before it ends; `sums` (groups, C)."""
+    """Add up the rows of groups, which follow each other in `source`; `sums` (groups, C)."""
     for group in range(len(starts)):
         for column in range(sums.shape[1]):
             sums[group, column] = 0
@@ -65,7 +65,7 @@ def raise_groups(source: Ints, starts: Ints, values: Floats, maxima: Floats) -> 
 
 @kernel
 def count_slots(slots: Ints, values: Numbers, totals: Numbers, sign: int) -> None:
-    """Add rows of (W, C) to those of their slots, each of which comes once, or with a `sign` of -1 take them away."""
+    """Add rows (W, C) to those of their distinct slots, or with a `sign` of -1 subtract them."""
     for row in range(len(slots)):
         for column in range(values.shape[1]):
             totals[slots[row], column] += sign * values[row, column]

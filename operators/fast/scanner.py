@@ -1,4 +1,4 @@
-"""Scans lines of events, by the compiled kernels; what of them is sure, and the texts that their codes stand for."""
+"""Scans lines of events with the compiled kernels, and keeps the texts that codes stand for."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -19,7 +19,7 @@ CHAINED = ("session_id", "user_id")
 
 
 class Wanted(NamedTuple):
-    """What is wanted of events: values of `dimensions`, and `numbers`; sessions and users, where these are `chained`.
+    """What to read of events: values of `dimensions`, and `numbers`; sessions and users if events are `chained`.
 
     `most` is the largest allowed number of each field that has one.
     """
@@ -31,18 +31,18 @@ class Wanted(NamedTuple):
 
 
 def can_scan(wanted: Wanted) -> bool:
-    """Tell whether all that is wanted is something that is scanned, in a process whose hashes are known."""
+    """Tell whether all that is wanted can be scanned, and the key of this process's hashes is known."""
     plain = all(len(name) <= KEY_MAX and name.isascii() and name.isprintable() for name in wanted.dimensions)
     return plain and len(wanted.dimensions) < 64 and NUMBERS.issuperset(wanted.numbers) and hash_key() is not None
 
 
 def text_lines(text: bytes | memoryview, starts: Ints, ends: Ints) -> TextLines:
-    """Return lines of a text, whose line ends stand at `ends`."""
+    """Return the lines of a text with line ends at `ends`."""
     return TextLines(np.frombuffer(text, np.uint8), starts, ends)
 
 
 def rows_for(lines: TextLines) -> int:
-    """Return how many rows lines need at most: one each, or as many as a list may hold events."""
+    """Return the largest number of rows that lines need: one each, or as many events as a list may hold."""
     if len(lines.text) == 0:
         return len(lines.starts)
     lists = np.flatnonzero(np.take(lines.text, lines.starts, mode="clip") == OPEN_LIST)
@@ -50,7 +50,7 @@ def rows_for(lines: TextLines) -> int:
 
 
 def rows_until(columns: ScannedColumns, rows: int) -> ScannedColumns:
-    """Return the first rows alone; what is not used takes no memory."""
+    """Return only the first rows, so that unused ones take no memory."""
     if rows == len(columns.sure):
         return columns
     return columns._replace(
@@ -66,7 +66,7 @@ def rows_until(columns: ScannedColumns, rows: int) -> ScannedColumns:
 
 
 class EventScanner:
-    """Scans events. It keeps the texts that it met, and the order of their fields; results do not depend on either."""
+    """Scans events. It keeps the texts it met, and the order of fields; results do not depend on either."""
 
     def __init__(self, wanted: Wanted) -> None:
         self._wanted = wanted
@@ -76,7 +76,7 @@ class EventScanner:
         self._key = hash_key() or (np.uint64(0), np.uint64(0))
 
     def begin(self, messages: int, rows: int) -> ScannedColumns:
-        """Return columns for so many messages and events, nothing read; texts of earlier ones may be forgotten."""
+        """Return empty columns for so many messages and events; texts of earlier ones may be forgotten."""
         if self._texts.size[0] > TEXTS_MAX // 2:
             self._texts, self._names = no_texts(), [""]
         return ScannedColumns(
@@ -95,7 +95,7 @@ class EventScanner:
         )
 
     def scan(self, lines: TextLines, columns: ScannedColumns, message: int, row: int, bytes_max: int) -> int:
-        """Read lines, messages from `message` on, into the rows from `row` on; return the row behind them."""
+        """Read lines, messages from `message` on, into the rows from `row` on; return the row after them."""
         return int(scan_events(lines, self._fields, columns, message, row, bytes_max))
 
     def names(self) -> list[str]:

@@ -20,7 +20,7 @@ LENGTH_SHIFT = np.uint64(56)
 
 
 def hash_key() -> tuple[np.uint64, np.uint64] | None:
-    """Return the key of this process for hashes of texts; None where Python hashes them in another way."""
+    """Return the key of this process for hashes of texts; None where Python uses another hash."""
     if sys.hash_info.algorithm != "siphash13" or sys.hash_info.cutoff:
         return None
     secret = (ctypes.c_uint64 * 2).in_dll(ctypes.pythonapi, "_Py_HashSecret")

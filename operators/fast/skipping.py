@@ -1,6 +1,6 @@
-"""Parts of JSON that are passed over, each only where it is surely valid; -1 stands for an end where it is not.
+"""Skips parts of JSON, each only if it is surely valid; otherwise its end is -1.
 
-No function goes beyond a line end, whatever stands before it: each looks at a byte before it goes on behind it.
+No function goes beyond a line end, whatever comes before it: each looks at a byte before it moves past it.
 """
 
 import numpy as np
@@ -20,7 +20,7 @@ ONE = np.uint64(1)
 
 @inlined
 def spaces(text: Text, at: int) -> int:
-    """Return where white space ends; a line end is none here."""
+    """Return the end of white space; a line end does not count as such."""
     byte = byte_at(text, at)
     while byte <= SPACE and byte in (SPACE, TAB, RETURN):
         at += 1
@@ -30,7 +30,7 @@ def spaces(text: Text, at: int) -> int:
 
 @inlined
 def text_end(text: Text, at: int) -> int:
-    """Return where the quote stands that ends a text, whose first character is at a place: plain ASCII alone."""
+    """Return the place of the quote that ends a text, given that of its first character; plain ASCII only."""
     found = special_bits(text, at)
     while found == 0:
         at += BLOCK
@@ -44,7 +44,7 @@ def text_end(text: Text, at: int) -> int:
 
 @inlined
 def text_behind(text: Text, at: int) -> int:
-    """Return what is behind a text from its first quote on."""
+    """Return the place after a text, given that of its first quote."""
     if byte_at(text, at) != QUOTE:
         return -1
     end = text_end(text, at + 1)
@@ -53,7 +53,7 @@ def text_behind(text: Text, at: int) -> int:
 
 @inlined
 def key_behind(text: Text, at: int) -> int:
-    """Return where the value of a key begins that begins at a place."""
+    """Return where the value of the key at a place begins."""
     at = text_behind(text, at)
     if at < 0:
         return -1
@@ -68,7 +68,7 @@ def null_behind(text: Text, at: int) -> int:
 
 @inlined
 def scalar_behind(text: Text, at: int) -> int:
-    """Return what is behind a text, number, boolean or null."""
+    """Return the place after a text, number, boolean or null."""
     first = byte_at(text, at)
     if first == QUOTE:
         return int(text_behind(text, at))
@@ -84,7 +84,7 @@ def scalar_behind(text: Text, at: int) -> int:
 
 @inlined
 def next_value(text: Text, at: int, inside: np.uint64, depth: int) -> tuple[int, np.uint64, int]:
-    """Return where the next value begins behind one that ended, how deep that is, and within what; depth 0: nowhere."""
+    """Return where the next value begins after one that ended, its depth, and what it is in; depth 0: there is none."""
     while depth > 0:
         at = spaces(text, at)
         is_object = (inside & ONE) == ONE
@@ -99,7 +99,7 @@ def next_value(text: Text, at: int, inside: np.uint64, depth: int) -> tuple[int,
 
 @inlined
 def first_inside(text: Text, at: int, closing: int) -> tuple[int, bool]:
-    """Return where the first value of an object or list begins, and whether it has one; else where it ends."""
+    """Return where the first value of an object or list begins, or its end if it is empty, and whether it has one."""
     at = spaces(text, at + 1)
     if byte_at(text, at) == closing:
         return at, False
@@ -108,7 +108,7 @@ def first_inside(text: Text, at: int, closing: int) -> tuple[int, bool]:
 
 @inlined
 def value_behind(text: Text, at: int) -> int:
-    """Return what is behind any value."""
+    """Return the place after any value."""
     inside, depth = np.uint64(0), 0
     while at >= 0:
         first = byte_at(text, at)

@@ -1,4 +1,4 @@
-"""Room in which one histogram after the other is counted, of which only what was counted is looked at."""
+"""Room in which histograms are counted one after the other; only counted places are looked at."""
 
 from typing import NamedTuple
 
@@ -43,7 +43,7 @@ def count_code(code: int, count: int, tally: Tally) -> None:
 def emit_cells(key: int, cells: int, tally: Tally, out: Ints) -> int:
     """Write the histogram as `key` + code and n, and begin another.
 
-    Cells come behind so many `cells`; return how many there are then.
+    New cells are written after so many `cells`; return their new number.
     """
     for block in range(len(tally.words)):
         words = tally.words[block]

@@ -1,6 +1,6 @@
-"""Hops as bytes, seven bits of a number in each, the least first; the highest bit says that more follow.
+"""Hops as bytes of seven bits of a number each, lowest first; the highest bit says that more follow.
 
-What is written, and in which order, is what `operators/window/held_hop.py` says.
+`operators/window/held_hop.py` describes what is written in which order.
 """
 
 from typing import NamedTuple
@@ -39,7 +39,7 @@ def write_number(number: int, out: Bytes, at: int) -> int:
 
 @inlined
 def write_columns(counts: Ints, out: Bytes, at: int) -> int:
-    """Write counts column by column, of which the lowest bit is the sign; return where the next number begins."""
+    """Write counts column by column, with the sign in the lowest bit; return where the next number begins."""
     for column in range(counts.shape[1]):
         for row in range(counts.shape[0]):
             count = counts[row, column]
@@ -65,7 +65,7 @@ def write_hop(hop: HopNumbers, out: Bytes) -> int:
 
 @inlined
 def number_at(data: Bytes, at: int) -> tuple[int, int]:
-    """Return the number that begins there, and where the next one does."""
+    """Return the number that begins at a place, and the place of the next one."""
     number, shift = np.int64(0), 0
     while data[at] & MORE:
         number |= np.int64(data[at] & LOW) << shift

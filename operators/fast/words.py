@@ -1,4 +1,4 @@
-"""Eight bytes of text at once: to read them wherever they stand, and to find a byte in them."""
+"""Eight bytes of text at once: reading them at any place, and finding a byte in them."""
 
 from typing import Any
 
@@ -11,16 +11,16 @@ from operators.fast.compiled import CHECKED, inlined, intrinsic
 
 Text = NDArray[np.uint8]
 WORD = 8  # Bytes.
-BLOCK = 32  # Bytes that are looked at at once for some of them.
+BLOCK = 32  # Bytes that are searched at once.
 # The first 0 .. 8 bytes of a word.
 FIRST = np.array([(1 << 8 * count) - 1 for count in range(WORD)] + [2**64 - 1], np.uint64)
 FOUR = np.uint64(0xFFFFFFFF)
-PREFETCH, FOR_READING = "llvm.prefetch.p0", (0, 3, 1)  # To be kept in all caches; of data.
+PREFETCH, FOR_READING = "llvm.prefetch.p0", (0, 3, 1)  # For reading, kept in all caches, data.
 
 
 @intrinsic
 def word_at(context: Any, text: Any, at: Any) -> Any:
-    """Return the bytes at .. at + 7 of a text, the first the least; nobody checks that they are there."""
+    """Return the bytes at .. at + 7 of a text, the first the lowest; without a bounds check."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -38,7 +38,7 @@ def checked_byte(text: Text, at: int) -> int:
 
 @intrinsic
 def unchecked_byte(context: Any, text: Any, at: Any) -> Any:
-    """Return the byte at a place of a text, whichever side of its begin that is: an index would be compared to 0."""
+    """Return the byte at a place of a text, even before its start, as indexing would first compare with 0."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -62,7 +62,7 @@ def _bits_of(builder: Any, text: Any, at: Any, marked: Any) -> Any:
 
 @intrinsic
 def special_bits(context: Any, text: Any, at: Any) -> Any:
-    """Return a bit for each byte of a block that is a quote, backslash, control character or no ASCII."""
+    """Return a bit for each byte of a block that is a quote, backslash, control character or not ASCII."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         def marked(block: Any, all_of: Any) -> Any:
@@ -90,7 +90,7 @@ def line_end_bits(context: Any, text: Any, at: Any) -> Any:
 
 @intrinsic
 def fetch_ahead(context: Any, numbers: Any, at: Any) -> Any:
-    """Have the processor begin to read a place of an array, which may be behind its end; changes nothing."""
+    """Have the processor prefetch a place of an array, which may be past its end; changes nothing."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         array = context.make_array(signature.args[0])(context, builder, arguments[0])
@@ -108,8 +108,8 @@ def fetch_ahead(context: Any, numbers: Any, at: Any) -> Any:
 def rarely(context: Any) -> Any:
     """Mark a branch that is hardly ever taken; changes nothing.
 
-    Without, the compiler would make a choice between values of it, and whatever is read next would wait for both; a
-    branch is foreseen by the processor. What it may not leave out or do in advance is an instruction unknown to it.
+    Otherwise the compiler would turn it into a selection between values, and the next read would wait for both; the
+    processor predicts a branch. An instruction unknown to the compiler is one that it may not remove or hoist.
     """
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
@@ -121,7 +121,7 @@ def rarely(context: Any) -> Any:
 
 @intrinsic
 def zero_bits_below(context: Any, word: Any) -> Any:
-    """Return how many bits are 0 below the lowest 1 of a word; 64 of 0."""
+    """Return the number of 0 bits below the lowest 1 of a word; 64 for 0."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
@@ -131,7 +131,7 @@ def zero_bits_below(context: Any, word: Any) -> Any:
 
 @intrinsic
 def zero_bits_above(context: Any, word: Any) -> Any:
-    """Return how many bits are 0 above the highest 1 of a word."""
+    """Return the number of 0 bits above the highest 1 of a word."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
         return builder.ctlz(arguments[0], ir.Constant(ir.IntType(1), 0))
