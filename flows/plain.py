@@ -1,8 +1,8 @@
 r"""Text from outside made harmless before a person sees it: names come from whoever sends events.
 
-An escape sequence in a name could move the cursor of a terminal, and a line break in a log could forge a line. What is
-not printable (Unicode's control, format, surrogate and unassigned characters, and separators other than the space) is
-replaced or written as an escape.
+An escape sequence in a name could move the cursor of a terminal, and a line break in a log could forge a line.
+Non-printable characters (Unicode's control, format, surrogate and unassigned ones, and separators other than the space)
+are replaced or written as escapes.
 """
 
 import json
@@ -12,7 +12,7 @@ import msgspec
 
 
 def plain(text: str) -> str:
-    r"""Return text for a terminal: `?` stands for what is not printable.
+    r"""Return text for a terminal: `?` stands for each non-printable character.
 
     >>> plain("m\x1b[2Jodel")
     'm?[2Jodel'
@@ -21,7 +21,7 @@ def plain(text: str) -> str:
 
 
 def escaped(text: str) -> str:
-    r"""Return text for a line of a log: what is not printable as Python writes it, so that nothing is lost.
+    r"""Return text for a log line: non-printable characters are escaped as in Python, so that nothing is lost.
 
     >>> print(escaped("a\nrollguard info: forged\x1b[2J"))
     a\nrollguard info: forged\x1b[2J
@@ -30,7 +30,7 @@ def escaped(text: str) -> str:
 
 
 def json_escaped(text: str) -> str:
-    r"""Return JSON text of the same value: what is not printable, within its strings, as \uXXXX; lines stay lines.
+    r"""Return JSON text of the same value: non-printable characters in its strings become \uXXXX; lines stay lines.
 
     >>> json_escaped('{"model":"\u202em\x9b2J"}\n')
     '{"model":"\\u202em\\u009b2J"}\n'

@@ -1,4 +1,4 @@
-"""A policy and the profiles that it names, read from their files: one, or a folder of several."""
+"""Reads a policy and the profiles that it names from one file, or from a folder of several."""
 
 from pathlib import Path
 
@@ -11,8 +11,8 @@ from operators.policy_file.toml import parse, profiles_named
 def load_policy(path: Path) -> Policy:
     """Read and check a policy and the profiles that it names; PolicyError also when a file cannot be read.
 
-    Of a folder all files that end in `.toml` are one policy, each for the models that it names. Hidden ones are what
-    editors and archives leave beside the files.
+    In a folder, all files that end in `.toml` form one policy, each for the models that it names. Hidden files are left
+    out: editors and archives leave them beside the others.
     """
     if path.is_dir():
         texts = {each.stem: _text_of(each) for each in sorted(path.glob("*.toml")) if not each.name.startswith(".")}
@@ -23,13 +23,13 @@ def load_policy(path: Path) -> Policy:
     try:
         return limited(parse(text, _profiles(profiles_named(text), path.parent)))
     except PolicyError as error:
-        if error.key == "policy":  # It is no TOML: the line that its message names is one of this file.
+        if error.key == "policy":  # Not TOML: the line in its message is one of this file.
             raise PolicyError("policy", str(path), error.allowed) from error
         raise
 
 
 def folder_of(path: Path) -> Path:
-    """Return the folder in which the files lie that a policy names."""
+    """Return the folder of the files that a policy names."""
     return path if path.is_dir() else path.parent
 
 
@@ -41,7 +41,7 @@ def _text_of(path: Path) -> str:
 
 
 def _profiles(names: list[str], folder: Path) -> dict[str, bytes]:
-    """Return the contents of profiles, looked for beside the policy and then in the working directory."""
+    """Return the contents of profiles, searched for beside the policy and then in the working directory."""
     contents = {}
     for name in names:
         found = [place for place in (folder / name, Path(name)) if place.is_file()]

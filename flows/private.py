@@ -1,13 +1,13 @@
-"""What rollguard writes is for its own user: files 0600, folders 0700, whatever the mask that it was started with."""
+"""Keeps rollguard's files for its own user: files 0600, folders 0700, whatever mask it was started with."""
 
 import os
 
-OTHERS = 0o077  # What nobody but the owner may do.
+OTHERS = 0o077  # Rights of the owner alone.
 
 
 def keep_private() -> None:
-    """Keep all files that this process makes from now on from others, also those of engines and libraries.
+    """Make all files that this process creates from now on private, also those of engines and libraries.
 
-    The mask is of the process: whoever writes within it need not think of it, and programs that it starts inherit it.
+    The mask belongs to the process: no code within it need think of it, and programs that it starts inherit it.
     """
     os.umask(OTHERS)

@@ -1,4 +1,4 @@
-"""Files of events into a topic: to try things out, to load-test, to bring history in."""
+"""Sends files of events to a topic: to try things out, to load-test, to import history."""
 
 import time
 import zlib
@@ -17,19 +17,19 @@ from operators.connectors.stop import Stop
 from operators.ingest.messages import NO_BOUND
 from operators.ingest.usable import UNDECODABLE
 
-LINE_BYTES_MAX = 1 << 20  # A longer line comes cut off, and is refused as too large.
-MESSAGE_BYTES_MAX = 900_000  # Of a batch: brokers and producers take a million by default.
+LINE_BYTES_MAX = 1 << 20  # A longer line is sent cut off, and refused as too large.
+MESSAGE_BYTES_MAX = 900_000  # Bytes of a batch: brokers and producers take a million by default.
 
 Key = Literal["model", "request_id", "none"]
 Progressed = Callable[[str, int], None]  # Told a file's name and how many of its bytes were read.
 
 
 class Options(msgspec.Struct, frozen=True, kw_only=True):
-    """What to send where. ValueError if `rate` [events/s], `batch` [events] or `partition` is no such number.
+    """What to send where. ValueError if `rate` [events/s], `batch` [events] or `partition` is out of range.
 
-    A message goes to `partition`, or where the CRC32 of its key leads, as with librdkafka's own producers; events
-    without a key take turns. Batches are of one partition: they keep its order, and have no key of their own.
-    `now` makes each event happen when it is sent.
+    A message goes to `partition`, or to the one given by the CRC32 of its key, as with librdkafka's own producers;
+    events without a key go to each in turn. A batch is for one partition: it keeps the order, and has no key.
+    `now` gives each event the time at which it is sent.
     """
 
     topic: str = "inference.events"
@@ -91,13 +91,13 @@ def _lines(path: Path, advanced: Advanced) -> Iterator[bytes]:
 
 
 def _wait(producer: KafkaProducer, until: float) -> None:
-    """Wait in short steps, because an interrupt is only seen between them."""
+    """Wait in short steps, because an interrupt is noticed only between them."""
     while (wait := until - time.monotonic()) > 0:
         producer.poll(min(wait, 0.1))
 
 
 class _Sender:
-    """Places events and puts them together into messages. At most one message per partition is under way."""
+    """Assigns events to partitions and batches them into messages; each partition has at most one open message."""
 
     def __init__(self, producer: KafkaProducer, options: Options, partitions: Sequence[int]) -> None:
         self._producer = producer
@@ -126,7 +126,7 @@ class _Sender:
             self._send_batch(place)
 
     def end(self) -> None:
-        """Send what is not enough for a whole batch."""
+        """Send the incomplete batches."""
         for place in range(len(self._partitions)):
             self._send_batch(place)
 
@@ -152,7 +152,7 @@ _decode_fields = msgspec.json.Decoder(dict[str, msgspec.Raw]).decode
 
 
 def _key(line: bytes, name: Key) -> bytes | None:
-    """Return an event's key; None also for a line that has none, which is sent all the same: the reader judges it."""
+    """Return an event's key; None also for a line without one, which is still sent, as the reader judges it."""
     if name == "none":
         return None
     try:
@@ -163,7 +163,7 @@ def _key(line: bytes, name: Key) -> bytes | None:
 
 
 def _renewed(line: bytes, now_ms: int) -> bytes:
-    """Return an event that happens now, or a line that is no event as it is."""
+    """Return an event with the present time; a line that is not an event stays as it is."""
     try:
         fields = _decode_fields(line)
     except UNDECODABLE:

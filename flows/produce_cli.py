@@ -32,7 +32,7 @@ def produce_command(
     options = msgspec.convert(given | {"topic": topic or where.events_topic}, produce.Options)
     stop = Stop()
     for path in files:
-        path.open("rb").close()  # One that is missing is found before anything is sent.
+        path.open("rb").close()  # A missing file is found before anything is sent.
     with progress.of_files(files) as progressed, interruptible(stop):
         delivered = produce.run(files, where.kafka, options, stop, progressed)
     typer.echo(f"{delivered.events} events in {delivered.messages} messages delivered in {delivered.seconds:.1f} s")

@@ -1,4 +1,4 @@
-"""How this very program is called, for lines that a person is to copy."""
+"""How this very program is called, for lines that people copy."""
 
 import shlex
 import shutil
@@ -9,7 +9,7 @@ NAME = "rollguard"
 
 
 def called(argv: list[str] = sys.argv) -> str:
-    """Return what runs rollguard as it runs now: its name where the shell would find it by that, else its path.
+    """Return the command of the running rollguard: its name where the shell would find it so, else its path.
 
     >>> called(["/somewhere else/bin/rollguard"])
     "'/somewhere else/bin/rollguard'"

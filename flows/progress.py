@@ -18,7 +18,7 @@ QUESTION = "SELECT version, slice, sli, ratio FROM sli_window_latest ORDER BY wi
 
 @contextmanager
 def of_files(paths: Sequence[Path]) -> Iterator[Callable[[str, int], None]]:
-    """Show how much of each file has been read; yields what to call with a file's name and its bytes read."""
+    """Show how much of each file has been read; yields a function of a file's name and its bytes read."""
     console = Console(stderr=True)
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as bars:
@@ -31,7 +31,7 @@ def _size(path: Path) -> int:
 
 
 def print_summary(summary: Summary, out: Path) -> None:
-    """Say in a few lines what a run came to."""
+    """Print the result of a run in a few lines."""
     console = Console(highlight=False, markup=False, emoji=False)  # A path may look like markup.
     refused = sum(summary.rejects.values())
     span = f", {_clock(summary.first_ms)} to {_clock(summary.last_ms)}" if summary.last_ms else ""

@@ -1,12 +1,12 @@
-"""What a worker has done last, by the monotonic clock: what /readyz, /livez and the watchdog go by."""
+"""When a worker last did each thing, by the monotonic clock: the basis of /readyz, /livez and the watchdog."""
 
 import time
 from collections.abc import Callable
 from typing import Literal
 
 READY_S = 30.0
-STUCK_S = 300.0  # Above the time after which ClickHouse and Kafka are given up.
-ALIVE = 0.8  # Of the time after which a frozen worker ends itself: a supervisor that asks is told before.
+STUCK_S = 300.0  # Longer than the time after which ClickHouse and Kafka are given up.
+ALIVE = 0.8  # Share of the time after which a frozen worker ends itself: /livez tells a supervisor before.
 
 Deed = Literal["epoch", "message", "command", "broker"]
 WORDS: dict[Deed, str] = {
@@ -20,7 +20,8 @@ WORDS: dict[Deed, str] = {
 class Pulse:
     """Ready after the first epoch, while epochs end and brokers answer; alive while epochs end at all.
 
-    Any thread may call it. `ready_s` is how long either may take, `stuck_s` when a worker is taken for frozen.
+    Any thread may call it. `ready_s` is how long either may take, `stuck_s` the time after which a worker counts as
+    frozen.
     """
 
     def __init__(
@@ -30,7 +31,7 @@ class Pulse:
         self._clock = clock
         self._last = dict.fromkeys(WORDS, clock())
         self._epochs = 0
-        # By what they are about: why the worker is not ready, and what else a person should know.
+        # By subject: why the worker is not ready, and what else people should know.
         self._faults: dict[str, str] = {}
         self._notes: dict[str, str] = {}
 
@@ -39,20 +40,20 @@ class Pulse:
         self._epochs += deed == "epoch"
 
     def begin(self) -> None:
-        """Take a start for the end of an epoch, but the worker is not ready before the first one ends."""
+        """Count a start as the end of an epoch; the worker is still not ready before its first epoch ends."""
         self._last["epoch"] = self._clock()
         self._epochs = 0
 
     def fault(self, about: str, text: str | None) -> None:
-        """Say why the worker is not ready, or, with None, that it no longer is for this."""
+        """Set a reason why the worker is not ready; None removes the reason."""
         _set(self._faults, about, text)
 
     def note(self, about: str, text: str | None) -> None:
-        """Say what a person should know beside, or, with None, need know no more."""
+        """Set something else that people should know; None removes it."""
         _set(self._notes, about, text)
 
     def age_s(self, deed: Deed) -> float:
-        """How long ago it was done last; before the first time, how long ago the worker began."""
+        """How long ago something was last done; before the first time, how long ago the worker began."""
         return self._clock() - self._last[deed]
 
     @property

@@ -38,15 +38,15 @@ LOCK = ".lock"
 DEAD_LETTERS = "deadletter.ndjson"
 CONTROL = "control.ndjson"
 log = logging.getLogger(LOGGER)
-# An engine in this process does not come back like a server: what does not pass soon, such as a full disk, stays.
+# An engine in this process does not come back like a server: a lasting failure, such as a full disk, stays.
 RETRY = Retry(deadline_s=10.0)
-EPOCH = timedelta(seconds=1)  # Rows are buffered for so long, then stored.
-Progressed = Callable[[str, int], None]  # Told the input's name and how many of its bytes were read.
-Claim = Callable[[Path], None]  # Makes a folder that is held ready for results, or raises FolderInUse.
+EPOCH = timedelta(seconds=1)  # Rows are buffered for this long, then stored.
+Progressed = Callable[[str, int], None]  # Called with the input's name and how many of its bytes were read.
+Claim = Callable[[Path], None]  # Makes a held folder ready for results, or raises FolderInUse.
 
 
 class FolderInUse(Exception):
-    """The output folder holds results already, or another run writes to it."""
+    """The output folder already holds results, or another run writes to it."""
 
 
 class GivenTwice(ValueError):
@@ -58,7 +58,7 @@ class ReadOnce(ValueError):
 
 
 def require_files(files: Mapping[Stream, Sequence[Path]]) -> None:
-    """Refuse what can be read only once. ReadOnce; what is not there is refused where it is opened."""
+    """Refuse what can be read only once. ReadOnce; a missing file is refused where it is opened."""
     for path in chain.from_iterable(files.values()):
         if path.exists() and not (path.is_file() or path.is_dir()):
             raise ReadOnce(f"{path}: is a pipe, and this reads its files more than once: write it to a file first")
@@ -74,8 +74,8 @@ def inputs_of(
 ) -> list[Input]:
     """Return an input per file; feedback without context is joined with the events of these files.
 
-    `forms` has the format of each stream's files that are not native. OSError if one cannot be opened: better now than
-    after an hour. GivenTwice.
+    `forms` has the format of each stream whose files are not native. OSError if a file cannot be opened: better now
+    than after an hour. GivenTwice.
     """
     seen: set[Path] = set()
     for path in chain.from_iterable(files.values()):
@@ -108,7 +108,7 @@ def _input(each: GivenFile, policy: Policy, progressed: Progressed, started_ms: 
 
 
 def claim_empty(out: Path) -> None:
-    """The claim of a plain run: nothing that was there before is touched."""
+    """The claim of a plain run: it touches no earlier files."""
     if any(path.name != LOCK for path in out.iterdir()):
         raise FolderInUse(f"{out}: the folder is not empty; name another with --out, or empty it")
 
@@ -126,10 +126,10 @@ def run(
     archive: bool = False,
     opened: Callable[[], None] = lambda: None,
 ) -> Summary:
-    """Run the monitor over inputs that end. Whatever stopped it early is raised once the engine has ended.
+    """Run the monitor over bounded inputs. Whatever stopped it early is raised once the engine has ended.
 
-    `watch` is told of every batch after it was counted; `key` signs the control events. With `archive` the request log
-    of the events is written after that. `opened` is called once the store has its tables.
+    `watch` gets every batch after it was counted; `key` signs the control events. With `archive` the events' request
+    log is written after the monitor's run. `opened` is called once the store has its tables.
     """
     recorder = Recorder(inputs, policy, out / DEAD_LETTERS, metrics)
     summary = recorder.summary
@@ -194,7 +194,7 @@ def _flow(
         watch=InputWatch(batch=observe, epoch_ended=lambda name, seconds: metrics.add("epoch_seconds", seconds, name)),
     )
     letters = LineFile(out / DEAD_LETTERS, letters_of, stop)
-    # A gateway that follows the file should not have to wait for an epoch to end.
+    # A gateway that follows the file should not wait for an epoch to end.
     control = LineFile[ControlEvent](out / CONTROL, lines, stop, at_once=True)
     return monitor.build(policy, source, sink, letters, control, metrics)
 
@@ -212,7 +212,7 @@ def own(out: Path, claim: Claim) -> Iterator[None]:
         try:
             claim(out)
         except FolderInUse:
-            if ours:  # Somebody else's folder stays as it was.
+            if ours:  # A folder that existed before stays as it was.
                 (out / LOCK).unlink()
             raise
         yield

@@ -1,4 +1,4 @@
-"""Sends rows again that ClickHouse refused: from the dead letters of the worker's topic, or of the files of replays."""
+"""Sends rows that ClickHouse refused again: from dead letters in the worker's topic, or in files of replays."""
 
 from collections.abc import Iterable, Iterator
 from hashlib import blake2b
@@ -19,7 +19,7 @@ from operators.connectors.kafka.config import KafkaConfig
 class Resent(msgspec.Struct, kw_only=True):
     """How many rows are stored now, how many were refused again, and how many do not fit their table at all.
 
-    `last` is the last refusal, in words; `strange` counts what was no dead letter.
+    `last` is the last refusal, in words; `strange` counts items that were not dead letters.
     """
 
     stored: int = 0
@@ -30,7 +30,7 @@ class Resent(msgspec.Struct, kw_only=True):
 
 
 def run(letters: Iterable[bytes], url: str) -> Resent:
-    """Send every refused row among dead letters once. One that is stored already replaces itself. ClickHouseError."""
+    """Send every refused row among dead letters once. A row that is already stored replaces itself. ClickHouseError."""
     client = open_clickhouse(url)
     resent = Resent()
     try:

@@ -1,4 +1,4 @@
-"""`rollguard sql`: one query, its answer as a table, JSON or CSV."""
+"""`rollguard sql`: runs one query, and prints its answer as a table, JSON or CSV."""
 
 import csv
 import io
@@ -20,18 +20,18 @@ WIDTH_MAX = 2_000  # Characters of a line: a table is cut only past this, whatev
 
 
 class QueryError(Exception):
-    """The query cannot be run as it was asked."""
+    """The query cannot be run as given."""
 
 
 def answer(url: str, query: str, form: Form, params: Sequence[str], *, write: bool = False) -> str:
-    """Return the answer as text. `query` may be @FILE; a param is NAME=VALUE. Only with `write` it changes anything."""
+    """Return the answer as text. `query` may be @FILE; a param is NAME=VALUE. Only with `write` may it change data."""
     return FORMS[form](*rows(url, query, params, write=write))
 
 
 def rows(
     url: str, query: str, params: Sequence[str], *, texts: Mapping[str, str] | None = None, write: bool = False
 ) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
-    """Return the names and rows of the answer. `texts` are params that stand for themselves."""
+    """Return the names and rows of the answer. `texts` are params whose values are taken literally."""
     require_store(url)
     text = _read(Path(query[1:])) if query.startswith("@") else query
     if not text.strip():
@@ -46,7 +46,7 @@ def rows(
 
 
 def require_store(url: str) -> None:
-    """QueryError where an embedded store is meant that is not there: to open it would make it."""
+    """QueryError where an embedded store does not exist: opening it would make it."""
     folder = unquote(urlsplit(url).path)
     if url.startswith("chdb:") and not Path(folder).is_dir():
         raise QueryError(f"{folder}: no store there; `rollguard demo` and `replay` make one, --data names it")

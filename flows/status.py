@@ -59,13 +59,13 @@ def _urgent(each: dict[str, Any]) -> list[str]:
 
 
 def _cared_for(alert: dict[str, Any]) -> str:
-    """Return who looks after an alert; of what nobody does the event, which `rollguard control ack` wants."""
+    """Return who looks after an alert; without anybody, the event id that `rollguard control ack` needs."""
     muted = "silenced, " if alert["is_silenced"] else ""
     return muted + (plain(alert["acked_by"]) or f"nobody looks after it yet (event {plain(alert['event'])})")
 
 
 def _verdicts(share: dict[str, Any]) -> str:
-    """Return how many series of a version that serves are surely bad, surely good, and not decided."""
+    """Return how many series of a serving version are surely bad, surely good, and undecided."""
     of = share["verdicts"]
     kinds = (("bad", "surely bad"), ("good", "surely good"), ("undecided", "not decided"))
     return ", ".join(f"{count(of[name])} {words}" for name, words in kinds if of[name])

@@ -1,4 +1,4 @@
-"""What a run came to: counted while it goes on, into the metrics and into summary.json."""
+"""The result of a run: counted while it goes on, into the metrics and into summary.json."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ from operators.wire.control import ControlEvent
 from operators.wire.event_kinds.registry import EVENT_KINDS
 
 WITHDRAWN_MAX = 100  # The control file has all.
-UNREAD_MAX = 100  # Fields of a stream: names are made by whoever produces.
+UNREAD_MAX = 100  # Fields of a stream: producers choose the names.
 UNCLAIMED_MAX = 20  # Models that no policy takes, in the summary.
 
 
@@ -33,12 +33,12 @@ class Withdrawn(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Summary(msgspec.Struct, kw_only=True):
-    """What a run came to; `complete` says that its inputs ended and all panes are closed.
+    """The result of a run; `complete` says that its inputs ended and all panes are closed.
 
-    `unusable` counts items with an optional field that was left out, by field; `unread` are fields of some items of a
-    stream that nobody reads, with those perhaps meant; `control` control events by type;
-    `withdrawn` are the first versions that were rolled back or killed. `unclaimed` items are of models that no policy
-    takes, where there are several; `unclaimed_models` are the first of these.
+    `unusable` counts items with an optional field that was left out, by field; `unread` has a stream's fields that
+    nothing reads, with the known fields perhaps meant; `control` counts control events by type; `withdrawn` are the
+    first versions that were rolled back or killed. `unclaimed` items are of models that none of several policies takes;
+    `unclaimed_models` are the first of these models.
     """
 
     policy: str
@@ -63,7 +63,7 @@ class Summary(msgspec.Struct, kw_only=True):
 
 
 def count_batch(metrics: Metrics, stream: Stream, name: str, batch: Batch) -> Counter[str]:
-    """Move the metrics by a batch of the input `name`; return how many items were refused, by reason."""
+    """Add a batch of the input `name` to the metrics; return how many items were refused, by reason."""
     for each, count in _by_stream(stream, batch).items():
         metrics.add("items", count, each)
     metrics.add("late", batch.late, name)
@@ -83,21 +83,21 @@ def count_batch(metrics: Metrics, stream: Stream, name: str, batch: Batch) -> Co
 
 
 def _by_stream(stream: Stream, batch: Batch) -> dict[Stream, int]:
-    """Return how many items of each stream an input had that is named for one: that of events may hold feedback."""
+    """Return how many items of each stream an input had: an input of events may also hold feedback."""
     if stream != "events" or not batch.feedback:
         return {stream: batch.items}
     return {"events": batch.items - len(batch.feedback), "feedback": len(batch.feedback)}
 
 
 def count_stored(metrics: Metrics, stats: Stats) -> None:
-    """Move the metrics by an attempt to store rows."""
+    """Add an attempt to store rows to the metrics."""
     metrics.add("sink_rows", stats.rows, stats.table)
     if not stats.rows and not stats.rejected:
         metrics.add("sink_retries", stats.attempts)
 
 
 class Recorder:
-    """Takes note of batches taken in and rows stored or refused."""
+    """Records batches taken in, and rows stored or refused."""
 
     def __init__(self, inputs: Sequence[Input], policy: Policy, letters: Path, metrics: Metrics) -> None:
         self.summary = Summary(policy=policy.hash)
@@ -146,7 +146,7 @@ class Recorder:
             )
 
     def refuse(self, poison: Poison) -> None:
-        """Keep a row that ClickHouse refuses for what it holds: nothing is lost, and it is named."""
+        """Keep a row that ClickHouse refuses for its contents, so that nothing is lost, and count it."""
         self.summary.rows_refused += 1
         self._metrics.add("sink_rejects", 1, poison.table)
         with self._letters.open("ab") as file:

@@ -1,7 +1,7 @@
 """A thread that asks the brokers about our topics: do they answer, is a topic missing, was one made again?
 
-A silent partition and a broker that is away look the same to who reads; and rows of a topic that was deleted and made
-again have the same offsets as those before.
+To a reader, a silent partition looks like an absent broker; and messages of a topic that was deleted and made again
+have the same offsets as the old ones.
 """
 
 import threading
@@ -13,19 +13,19 @@ from operators.connectors.kafka.topics import Described
 from operators.connectors.replaced import LogReplaced, made_again
 from operators.connectors.stop import Stop
 
-LOOKS = 3  # In the time after which a worker without an answer is not ready.
+LOOKS = 3  # Looks within the time after which a worker without an answer is not ready.
 LEADERLESS_LOOKS = 3  # An election takes a moment.
 
 
 class TopicWatch:
-    """`ids` are those of the topics that are read, as they were at the start."""
+    """`ids` are those of the topics read, as they were at the start."""
 
     def __init__(
         self, describe: Callable[[], Described | None], ids: Mapping[str, str], pulse: Pulse, stop: Stop
     ) -> None:
         self._describe, self._ids = describe, ids
         self._pulse, self._stop = pulse, stop
-        self._leaderless: dict[str, int] = {}  # In how many looks in a row.
+        self._leaderless: dict[str, int] = {}  # The number of looks in a row.
 
     def look(self) -> None:
         found = self._describe()
@@ -42,7 +42,7 @@ class TopicWatch:
 
 
 def replaced_topic(before: Mapping[str, str], now: Mapping[str, str]) -> LogReplaced | None:
-    """Return the failure if one of the topics has another id than before. Brokers and stores of old have none."""
+    """Return the failure if a topic's id has changed. Old brokers and stores have no ids."""
     for name, id_ in before.items():
         if id_ and now.get(name, id_) not in ("", id_):
             return made_again(name, id_, now[name])

@@ -1,4 +1,4 @@
-"""The topics of a worker as they are when its dataflow starts: their partitions, their ids, whose clock they have."""
+"""The topics of a worker when its dataflow starts: their partitions, their ids, and whose clock stamps them."""
 
 import logging
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ log = logging.getLogger(LOGGER)
 
 
 class Topics:
-    """Those that are read and written to. KafkaFailure if one is missing."""
+    """The topics that are read and written. KafkaFailure if one is missing."""
 
     def __init__(self, config: KafkaConfig, read: Sequence[str], written: Sequence[str]) -> None:
         there = partitions_of(config, [*read, *written])
@@ -23,10 +23,10 @@ class Topics:
         described = self.describe()
         self.topic_ids = {} if described is None else {name: described.ids.get(name, "") for name in read}
         self.ids = {name_of(place): self.topic_ids.get(place[0], "") for place in self.partitions}
-        self.left_out: dict[str, str] = {}  # Ids of logs by partition, of topics that were read before.
+        self.left_out: dict[str, str] = {}  # Ids of logs by partition, for topics that were read before.
 
     def leave_out(self, logs: dict[str, str]) -> None:
-        """Note, and say, which partitions are not read any more: what was saved of them stays."""
+        """Note and log which partitions are no longer read; their saved state stays."""
         self.left_out = logs
         for name in logs:
             log.warning("not read any more: no setting names its topic", extra={"fields": {"source": name}})
@@ -38,7 +38,7 @@ def name_of(place: Partition) -> str:
 
 
 def tell_clocks(config: KafkaConfig, read: Sequence[str], policy: Policy) -> None:
-    """Say whose clock bounds the times in each topic: a writer can set its own, and with it how far ahead it may be."""
+    """Log whose clock bounds the times in each topic: a writer can set its own, and with it how far ahead it may be."""
     for topic, kind in timestamp_types(config, read).items():
         fields = {"topic": topic, TYPE: kind}
         if kind == BROKERS:

@@ -1,8 +1,8 @@
-"""A thread that looks after the engine: it tells how long ago things happened, and ends a worker that is frozen.
+"""A thread that watches the engine: it reports how long ago things happened, and ends a frozen worker.
 
-The engine may hang where no code of ours runs: when a peer is cut off from it without a word, or a native call does
-not return. Then signals are not heeded either, so this thread takes them itself: a worker that was asked to end has
-ended `STOP_S` later. All that is lost is the epoch under way, which the next start does again.
+The engine may hang where no code of ours runs: when a peer is silently cut off from it, or a native call does not
+return. Then Python handles no signals either, so this thread takes them itself: a worker that was asked to end has
+ended `STOP_S` later. Only the epoch under way is lost, and the next start does it again.
 """
 
 import logging
@@ -44,7 +44,7 @@ def end(text: str) -> NoReturn:
 
 
 class Watchdog:
-    """`look` is called every `LOOK_S` or so; a time in which this thread stood still as well does not count."""
+    """`look` is called about every `LOOK_S`; a time in which this thread stood still too does not count."""
 
     def __init__(
         self,
@@ -82,7 +82,7 @@ class Watchdog:
             self._give_up(f"frozen: no epoch has ended for {self._frozen_s:.0f} s: {lost}")
 
     def _tell(self) -> None:
-        """Say once why the worker is not ready any more, and when it is again."""
+        """Log once why the worker is no longer ready, and when it is ready again."""
         why = self._pulse.unready if self._pulse.epochs else None
         if why is not None and self._reported is None:
             log.warning("not ready: %s", why)
@@ -105,7 +105,7 @@ def watching(pulse: Pulse, stop: Stop, metrics: Metrics) -> Iterator[None]:
         yield
     finally:
         signal.set_wakeup_fd(before)
-        ours.close()  # Which ends the thread.
+        ours.close()  # This ends the thread.
         thread.join()
         woken.close()
 

@@ -1,4 +1,4 @@
-"""What every worker's dataflow tells of itself: turned into metrics, log lines, and offsets for lag tools."""
+"""Turns what every worker's dataflow reports into metrics, log lines, and offsets for lag tools."""
 
 import logging
 import time
@@ -20,13 +20,13 @@ from operators.sources.input import InputWatch
 
 LOOK_FOR_PARTITIONS_S = 300.0
 PUBLISH_S = 5.0
-UNREAD_MAX = 200  # Names that are told: producers may make up as many as they like.
+UNREAD_MAX = 200  # Names that are logged: producers may make up as many as they like.
 
 log = logging.getLogger(LOGGER)
 
 
 class Watcher:
-    """`partitions` are those that are read; `topics` where others may be added."""
+    """`partitions` are those that are read; `topics` those that may get further ones."""
 
     def __init__(
         self, where: Settings, topics: Sequence[str], partitions: Sequence[Partition], metrics: Metrics, pulse: Pulse
@@ -45,7 +45,7 @@ class Watcher:
         self._committed: dict[Partition, int] = {}  # And the epoch before, whose commit is surely done.
 
     def watch(self, begun: Callable[[], None]) -> InputWatch:
-        """Return what a source tells whom; `begun` hears that the engine runs."""
+        """Return the callbacks of a source; `begun` is called when the engine runs."""
         return InputWatch(begun=begun, epoch_ended=self.epoch_ended, opened=self.opened, stepped_back=self.stepped_back)
 
     def opened(self, name: str, reader: Reader) -> None:
@@ -76,14 +76,14 @@ class Watcher:
             publisher.publish(self._committed)
 
     def left_out(self, name: str, rejects: Mapping[str, int], unusable: Mapping[str, int]) -> None:
-        """Say how many items of a batch were refused, by reason, and lack an optional field."""
+        """Log how many items of a batch were refused, by reason, and how many lost an optional field."""
         for reason, count in rejects.items():
             log.warning("refused", extra={"fields": {"source": name, "reason": reason, "count": count}})
         for field, count in unusable.items():
             log.warning("left out", extra={"fields": {"source": name, "field": field, "count": count}})
 
     def unread(self, name: str, fields: Collection[str]) -> None:
-        """Say once which fields of an input's items nobody reads."""
+        """Log once which fields of an input's items nothing reads."""
         for field in sorted(fields):
             if (name, field) not in self._unread and len(self._unread) < UNREAD_MAX:
                 self._unread.add((name, field))
@@ -97,7 +97,7 @@ class Watcher:
         count_stored(self.metrics, stats)
 
     def refused(self, poison: Poison) -> None:
-        """Keep a row that ClickHouse refuses in full, before its epoch counts. KafkaFailure."""
+        """Keep a row that ClickHouse refuses, in full, before its epoch counts. KafkaFailure."""
         self.metrics.add("sink_rejects", 1, poison.table)
         if self._letters is None:
             self._letters = KafkaProducer(self._config)

@@ -136,7 +136,7 @@ def _input(
 
 
 class _Watcher(Watcher):
-    """Turns what happens to the monitor into metrics and log lines."""
+    """Turns the monitor's events into metrics and log lines."""
 
     def __init__(
         self, where: settings.Settings, partitions: Sequence[Partition], metrics: Metrics, pulse: Pulse

@@ -1,4 +1,4 @@
-"""What the commands of the long-running workers have in common: their options, and how they run."""
+"""Shared by the commands of the long-running workers: their options, and how they run."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -42,7 +42,7 @@ def work(
 
 
 def options_of(recovery: Path, start: str, epoch: float, listen: str, process: int, addresses: str) -> Options:
-    """Return what the command line of a worker says. BadParameter, with the option, where it makes no sense."""
+    """Return the options of a worker's command line. BadParameter, with the option, where one makes no sense."""
     if start not in ("beginning", "end"):
         raise typer.BadParameter("must be beginning or end", param_hint="--from")
     host, _, port = listen.rpartition(":")

@@ -1,7 +1,7 @@
-"""A thread that reads the control topic: does another worker write of our models?
+"""A thread that reads the control topic: does another worker write about our models?
 
-Two workers with recovery folders of their own over the same topics say everything twice, with revisions that do not
-fit together. Nothing else notices: each of them is well.
+Two workers with separate recovery folders over the same topics write everything twice, with revisions that do not fit
+together. Nothing else notices, as each of them works well.
 """
 
 import logging
@@ -21,8 +21,8 @@ from operators.metrics import Metrics
 from operators.release.writers import Rivals
 
 LOOK_S = 1.0
-TAIL = 10_000  # Messages of each partition from before the start: which models are ours.
-FORGET_S = 600.0  # After which a rival that is silent is not told of any more.
+TAIL = 10_000  # Messages of each partition from before the start, which show our models.
+FORGET_S = 600.0  # After this a silent rival is no longer reported.
 ABOUT = "writers"
 
 log = logging.getLogger(LOGGER)
@@ -42,7 +42,7 @@ class WriterWatch:
         self._rivals = Rivals(own)
         self._begun, self._pulse, self._metrics = begun, pulse, metrics
         self._clock = clock
-        self._seen: dict[str, float] = {}  # Rivals, and when they wrote last.
+        self._seen: dict[str, float] = {}  # Rivals, and when they last wrote.
 
     def take(self, written: WrittenEvent) -> None:
         if written.next <= self._begun.get(written.source, 0):

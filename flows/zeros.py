@@ -16,7 +16,7 @@ CLOSED: Mapping[Name, Sequence[str]] = {
 
 
 def begin_at_zero(metrics: Metrics) -> None:
-    """Let every one of these be there before anything has happened."""
+    """Create each of these counters before anything has happened."""
     for name, labels in CLOSED.items():
         for label in labels:
             metrics.add(name, 0, label)

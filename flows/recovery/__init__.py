@@ -1,1 +1,1 @@
-"""The recovery store of a worker: who holds it, whether it is whole, and what of it counts."""
+"""The recovery store of a worker: who holds it, whether it is complete, and which of its contents count."""

@@ -1,10 +1,10 @@
-"""What the engine is about to load from a recovery store, looked at first: pickles of bytes, and of nothing else.
+"""Checks a recovery store before the engine loads it: it may hold pickles of bytes, and nothing else.
 
-The engine (Bytewax 0.21.1, src/recovery.rs) keeps what a step saves as a pickle, and loads all of them at a start. A
-pickle can run any code, by opcodes that name functions. Ours are of one bytes object, which takes none of those: a
+The engine (Bytewax 0.21.1, src/recovery.rs) keeps what a step saves as a pickle, and loads all pickles at a start. A
+pickle can run any code, by opcodes that name functions. Ours are of one bytes object, which needs none of those: a
 store with anything else in it is refused before the engine sees it. So are tables other than those the engine makes,
-since a view or a trigger could show the engine another store than the one that was looked at. Whoever can write to the
-folder between this look and the engine's is not kept out by it: the folder's rights must do that (SECURITY.md).
+since a view or a trigger could show the engine another store than the one that was checked. The check cannot stop a
+write to the folder between it and the engine's load: the folder's rights must do that (SECURITY.md).
 """
 
 import pickletools
@@ -19,7 +19,7 @@ from bytewax.recovery import init_db_dir
 from flows.recovery.parts import WAY_OUT, StoreUnusable
 
 BYTES = ("SHORT_BINBYTES", "BINBYTES", "BINBYTES8")
-# None of them can do more than put bytes or None on the stack of the unpickler, and keep or return it.
+# They can do no more than put bytes or None on the unpickler's stack, and keep or return it.
 HARMLESS = {*BYTES, "NONE", "PROTO", "FRAME", "MEMOIZE", "BINPUT", "LONG_BINPUT", "STOP"}
 OPCODES_MAX = 8  # A pickle of bytes has five.
 
@@ -27,7 +27,7 @@ TABLES = "SELECT type, name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite#
 
 
 def check_contents(parts: Sequence[Path]) -> None:
-    """StoreUnusable: there is something in the store that must not be loaded."""
+    """StoreUnusable: the store holds something that must not be loaded."""
     with tempfile.TemporaryDirectory() as made:
         init_db_dir(Path(made), 1)  # type: ignore[no-untyped-call]  # A native function.
         (fresh,) = Path(made).glob("part-*.sqlite3")
@@ -42,7 +42,7 @@ def check_contents(parts: Sequence[Path]) -> None:
 
 
 def bytes_of(pickled: bytes, what: str) -> bytes | None:
-    """Return the bytes, or None, that a pickle is of, without running it. StoreUnusable if it is of anything else."""
+    """Return the bytes, or None, in a pickle without running it. StoreUnusable if it holds anything else."""
     held: bytes | None = None
     try:
         for number, (opcode, argument, _) in enumerate(pickletools.genops(pickled)):

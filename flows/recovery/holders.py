@@ -1,8 +1,8 @@
 """Who holds a recovery store: one process under each number, and which of them are at work.
 
-A process that starts may share the store with others that start, its peers: none of them writes before all have met.
-One at work is left over from the run before; as long as it lives it may still write, and nothing may be concluded
-from what the store holds. Locks end with the process that holds them, however it ends.
+A starting process may share the store with other starting processes, its peers: none of them writes before all have
+met. A process at work is left over from the run before; as long as it lives it may still write, and the store's
+contents prove nothing. Locks end with the process that holds them, however it ends.
 """
 
 import fcntl
@@ -12,14 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-WAIT_S = 20.0  # For what is left of the run before to end.
-LOCK_WAIT_S = 1.0  # Another process that starts looks at the lock for a moment.
+WAIT_S = 20.0  # For processes of the run before to end.
+LOCK_WAIT_S = 1.0  # Another starting process holds the lock for a moment to test it.
 POLL_S = 0.05
 AT_WORK = b"at work\n"
 
 
 class StoreInUse(Exception):
-    """Another worker goes on from this store; two would write over each other's state."""
+    """Another worker uses this store; two would overwrite each other's state."""
 
 
 class Holder:
@@ -29,11 +29,11 @@ class Holder:
         self._folder, self._own, self._lock = folder, own, lock
 
     def begin(self) -> None:
-        """Say that this process is at work from now on."""
+        """Mark this process as at work from now on."""
         os.pwrite(self._lock, AT_WORK, 0)
 
     def wait_for_others(self) -> None:
-        """Wait until nobody is at work any more. StoreInUse if somebody does not end."""
+        """Wait until no other process is at work. StoreInUse if one does not end."""
         deadline = time.monotonic() + WAIT_S
         while busy := [path.name for path in self._folder.glob(".lock-*") if path != self._own and _at_work(path)]:
             if time.monotonic() > deadline:
@@ -47,7 +47,7 @@ class Holder:
 
 @contextmanager
 def held(folder: Path, process: int) -> Iterator[Holder]:
-    """Hold the store as process number `process`, not at work yet. StoreInUse if somebody else holds that number."""
+    """Hold the store as process number `process`, not at work yet. StoreInUse if another process holds that number."""
     own = folder / f".lock-{process}"
     lock = os.open(own, os.O_RDWR | os.O_CREAT, 0o600)
     try:

@@ -1,6 +1,6 @@
-"""The layouts of a recovery store, in a file beside its parts: by policy file which column is of which SLI and measure.
+"""The layouts of a recovery store, in a file beside its parts: by policy file, each SLI's and measure's column.
 
-It is written once it is known that what the store holds is laid out so, or that it holds nothing.
+The file is written once the store is known to have these layouts, or to be empty.
 """
 
 import os
@@ -28,16 +28,16 @@ NAME = "layout.json"
 
 
 def gone_on(folder: Path, parts: Sequence[Path], policy: Policy) -> Policy:
-    """Return a policy as it goes on from what a store holds. StoreUnusable, PolicyError, OSError.
+    """Return a policy as it continues from a store. StoreUnusable, PolicyError, OSError.
 
-    Where nobody knows how, as of what an older rollguard wrote, the policy is returned as it is, and refused by whoever
-    loads what was saved.
+    Where the layout is unknown, as for a store of an older rollguard, the policy is returned as it is, and refused when
+    saved state is loaded.
     """
     before = _read(folder / NAME)
     shape = _shape_in(parts) if before is None else None
     if before is None and shape not in (None, policy.shape):
         return policy
-    alone = only_file(before or {}) if len(policy.teams) > 1 else None  # Which file goes on may have to be asked.
+    alone = only_file(before or {}) if len(policy.teams) > 1 else None  # Which file goes on may depend on its models.
     models = () if alone is None else known_models(states_of(parts, EVALUATION).values(), alone)
     counted = (
         counted_files(states_of(parts, PANES).values()) if any(each.gone for each in (before or {}).values()) else ()
@@ -67,7 +67,7 @@ def _spread(policy: Policy, known: Layouts, *, new: bool) -> Policy:
     asked = Worker(shards=shards, spread=policy.worker.spread)
     teams = []
     for each in policy.teams:
-        # Of before there were layouts: all is in all shards.
+        # From before there were layouts: all models are in all shards.
         before = known.get(each.team) if new or known else Layout(rest=each.rest)
         spread = _file_spread(each, asked, len(policy.teams), before)
         teams.append(msgspec.structs.replace(each, worker=Worker(shards=shards, spread=spread)))
@@ -77,7 +77,7 @@ def _spread(policy: Policy, known: Layouts, *, new: bool) -> Policy:
 def _file_spread(policy: Policy, asked: Worker, files: int, before: Layout | None) -> int:
     """Return in how many shards a file of several has its models; one that the store knows keeps them. PolicyError."""
     shards = asked.shards or policy.shards
-    if not (policy.team or policy.file):  # The only one there is.
+    if not (policy.team or policy.file):  # The only file.
         return shards
     if before is None:
         return spread_of(policy, asked, files)
@@ -99,7 +99,7 @@ def _read(path: Path) -> Layouts | None:
 
 
 def _write(path: Path, layouts: Layouts) -> None:
-    """Replace the file at once: of several processes each writes the same."""
+    """Replace the file atomically: each of several processes writes the same."""
     own = path.with_name(f"{path.name}-{os.getpid()}")
     own.write_bytes(msgspec.json.format(msgspec.json.encode(layouts), indent=1))
     os.replace(own, path)

@@ -1,4 +1,4 @@
-"""Which topics a recovery store goes on without, though something is saved of them: a file beside its parts."""
+"""Topics that are left out though a recovery store has state of them: a file beside its parts."""
 
 import os
 from collections.abc import Collection
@@ -23,7 +23,7 @@ def noted(folder: Path) -> set[str]:
 
 
 def note(folder: Path, topics: Collection[str]) -> None:
-    """Replace the file at once: of several processes each writes the same."""
+    """Replace the file atomically: each of several processes writes the same."""
     own = folder / f"{FILE}-{os.getpid()}"
     own.write_bytes(msgspec.json.encode(sorted(topics)))
     os.replace(own, folder / FILE)

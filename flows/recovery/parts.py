@@ -1,6 +1,6 @@
-"""The files of a recovery store: made when missing, and looked at before the engine is given them.
+"""The files of a recovery store: made when missing, and checked before the engine gets them.
 
-The engine ends the process with a panic where one is missing or broken. Reading all of them takes about a second for
+The engine ends the process with a panic where a file is missing or broken. Reading all of them takes about a second for
 a gigabyte, once a start.
 """
 
@@ -13,13 +13,13 @@ from typing import Any
 
 from bytewax.recovery import init_db_dir
 
-READY = ".ready"  # There once all parts are.
-ROOM_BYTES = 4 << 20  # More than new parts take, and than it takes to open old ones.
+READY = ".ready"  # Exists once all parts do.
+ROOM_BYTES = 4 << 20  # More than it takes to make new parts, or to open old ones.
 WAY_OUT = "put back a backup of the whole folder, or name a new --recovery folder and where to start with --from"
 
 
 class StoreUnusable(Exception):
-    """No worker can go on from this store, or make it; the words say what to do."""
+    """No worker can use this store, or make it; the text says what to do."""
 
 
 def parts_of(folder: Path) -> list[Path]:
@@ -30,15 +30,15 @@ def make(folder: Path, count: int) -> None:
     """Make a store of `count` parts where there is none, or one that was never finished. StoreUnusable, OSError."""
     parts = parts_of(folder)
     if not any(_began(part) for part in parts):
-        for path in folder.glob("part-*.sqlite3*"):  # With what SQLite writes beside them.
+        for path in folder.glob("part-*.sqlite3*"):  # With SQLite's files beside them.
             path.unlink()
         init_db_dir(folder, count)  # type: ignore[no-untyped-call]  # A native function.
-    # Else it is whole but for the mark, as a backup is that left out hidden files; `check` says whether.
+    # Else only the mark is missing, as in a backup without hidden files; `check` verifies the rest.
     (folder / READY).touch()
 
 
 def check(folder: Path) -> None:
-    """StoreUnusable unless all parts are there, and whole."""
+    """StoreUnusable unless all parts exist and are complete."""
     parts = parts_of(folder)
     counts: dict[int, int] = {}
     for part in parts:
@@ -60,7 +60,7 @@ def require_room(folder: Path) -> None:
 
 
 def _began(part: Path) -> bool:
-    """Whether an engine has ever written to a part; one that was not finished has no tables yet."""
+    """Whether an engine has ever written to a part; an unfinished part has no tables yet."""
     tables = {name for (name,) in _read(part, "SELECT name FROM sqlite_master")}
     return any(_read(part, f"SELECT 1 FROM {name} LIMIT 1") for name in ("exs", "snaps") if name in tables)  # noqa: S608  # Names of our own.
 

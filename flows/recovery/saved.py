@@ -1,4 +1,4 @@
-"""Which partitions of which logs a recovery store goes on with, and what was saved, read before the engine starts."""
+"""Reads, before the engine starts, which partitions of which logs a recovery store continues, and its saved state."""
 
 import sqlite3
 from collections.abc import Callable, Mapping, Sequence
@@ -11,9 +11,9 @@ from operators.connectors.replaced import fewer, made_again
 from operators.ingest.position import SavedInput
 from operators.recovery import content
 
-INPUT = "rollguard.input"  # The step whose state says where reading goes on.
-EVALUATION = "rollguard.judge.decide"  # That whose state says what was decided.
-PANES = "rollguard.panes.close"  # That whose state says what is counted, and which commands were obeyed.
+INPUT = "rollguard.input"  # The step whose state says where reading continues.
+EVALUATION = "rollguard.judge.decide"  # The step whose state says what was decided.
+PANES = "rollguard.panes.close"  # The step whose state says what was counted, and which commands were obeyed.
 
 
 def _log_of(saved: bytes) -> str:
@@ -24,11 +24,11 @@ def _log_of(saved: bytes) -> str:
 def check_logs(
     parts: Sequence[Path], ids: Mapping[str, str], step: str = INPUT, log_of: Callable[[bytes], str] = _log_of
 ) -> dict[str, str]:
-    """LogReplaced, Unreadable unless every saved partition is there, `ids` by partition, and of the log that was saved.
+    """LogReplaced, Unreadable unless every saved partition exists (`ids` by partition), and is of the saved log.
 
-    `step` is that of the source, and `log_of` returns the id of the log that is in what it saves. Topics may be left
-    out: what was saved of their partitions is returned, the id of the log by partition. But not at a start at which
-    another topic is new, as that may be the same one under another name.
+    `step` is the source's, and `log_of` returns the id of the log in its state. Topics may be left out: then the log
+    ids of their saved partitions are returned, by partition. But not at a start at which another topic is new, as that
+    may be the same topic under another name.
     """
     saved = saved_ids(parts, step, log_of)
     missing = sorted(saved.keys() - ids.keys())
@@ -50,12 +50,12 @@ def _topic_of(partition: str) -> str:
 
 
 def saved_ids(parts: Sequence[Path], step: str = INPUT, log_of: Callable[[bytes], str] = _log_of) -> dict[str, str]:
-    """Return the id of the log of every partition that something is saved of; '' where none was saved with it."""
+    """Return the id of the log of every saved partition; '' where none was saved."""
     return {name: log_of(state) if state is not None else "" for name, state in states_of(parts, step).items()}
 
 
 def states_of(parts: Sequence[Path], step: str) -> dict[str, bytes | None]:
-    """Return what a step has saved last under each of its keys."""
+    """Return the last state that a step saved under each of its keys."""
     found: dict[str, tuple[int, bytes | None]] = {}
     query = "SELECT state_key, snap_epoch, ser_change FROM snaps WHERE step_id = ? ORDER BY snap_epoch"
     for path in parts:

@@ -1,4 +1,4 @@
-"""The recovery store: a folder of SQLite files that the engine writes, made when missing, held against others."""
+"""The recovery store: a folder of SQLite files that the engine writes, made when missing, locked against others."""
 
 import errno
 import logging
@@ -25,7 +25,7 @@ log = logging.getLogger(LOGGER)
 
 
 class Store(msgspec.Struct, frozen=True):
-    """An open store: its files, what the engine is given, and what to call when it begins its work."""
+    """An open store: its files, the engine's configuration, and what to call when the engine begins."""
 
     parts: list[Path]
     config: RecoveryConfig
@@ -34,7 +34,7 @@ class Store(msgspec.Struct, frozen=True):
 
 @contextmanager
 def opened(folder: Path, process: int, processes: int) -> Iterator[Store]:
-    """Hold the store for one process of a cluster, with only what counts in it; the first makes it if it is new.
+    """Hold the store for one process of a cluster, without snapshots that do not count; the first makes a new store.
 
     StoreInUse, StoreUnusable, TimeoutError, OSError.
     """
@@ -53,7 +53,7 @@ def opened(folder: Path, process: int, processes: int) -> Iterator[Store]:
 def _prepare(folder: Path, process: int, processes: int, holder: Holder) -> None:
     require_room(folder)
     if process == 0 and not (folder / READY).exists():
-        # As many files as processes: they are written side by side. The number can never change.
+        # As many files as processes, written in parallel. The number can never change.
         make(folder, processes)
     deadline = time.monotonic() + WAIT_S
     while not (folder / READY).exists():
@@ -70,7 +70,7 @@ def _prepare(folder: Path, process: int, processes: int, holder: Holder) -> None
 
 @contextmanager
 def _explained(folder: Path) -> Iterator[None]:
-    """Say what to do about what the disk or SQLite complains of."""
+    """Turn errors of the disk or SQLite into ones that say what to do."""
     try:
         yield
     except OSError as error:

@@ -1,10 +1,11 @@
-"""Snapshots that do not count are taken out of the recovery store before the engine reads it.
+"""Removes snapshots that do not count from the recovery store before the engine reads it.
 
 The engine (Bytewax 0.21.1, src/recovery.rs) writes the snapshots of an epoch before it marks the epoch as done, and
-takes none back. Killed between the two it does the epoch again, perhaps with other messages. A key that is not touched
-this time writes nothing over its snapshot of the first attempt, and once that epoch is done the next start loads it:
-counts of messages that the source is yet to read. So before every start all snapshots go that are not of an epoch
-before the one to resume with. Nobody may be at work in the store meanwhile (`holders`); to do it twice does nothing.
+removes none. Killed between the two, it does the epoch again, perhaps with other messages. A key that is not touched
+this time does not overwrite its snapshot from the first attempt, and once that epoch is done the next start loads it:
+counts of messages that the source is yet to read. So before every start all snapshots are removed that are not of an
+epoch before the one to resume with. No process may be at work in the store meanwhile (`holders`); a second removal does
+nothing.
 """
 
 import sqlite3
@@ -12,8 +13,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
 
-FIRST_EPOCH = 1  # Of a store in which nothing was ever done.
-BUSY_S = 30.0  # A peer that starts as well may be at it.
+FIRST_EPOCH = 1  # The epoch of a store in which nothing was ever done.
+BUSY_S = 30.0  # Another starting process may be removing them too.
 
 
 def remove_uncommitted(parts: Sequence[Path]) -> int:
@@ -27,9 +28,9 @@ def remove_uncommitted(parts: Sequence[Path]) -> int:
 
 
 def resume_epoch(parts: Sequence[Path]) -> int:
-    """Return the epoch that the engine resumes with, reckoned as it does.
+    """Return the epoch that the engine resumes with, computed as the engine does.
 
-    An epoch is done when all workers of the last execution have got past it; who has told nothing is where that
+    An epoch is done when all workers of the last execution have got past it; a worker without a record is where that
     execution began.
     """
     executions: list[tuple[int, int, int]] = []

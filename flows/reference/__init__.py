@@ -1,1 +1,1 @@
-"""`rollguard reference`: frozen profiles of what fields looked like when all was well, from files or from the store."""
+"""`rollguard reference`: frozen profiles of fields from a time when all was well, from files or from the store."""

@@ -15,9 +15,9 @@ from operators.wire.events import Event
 
 
 def centroids_of(events: Sequence[Event], clusters: int) -> Centroids:
-    """Return the centroids of the embeddings of the most frequent length, and how many of all lie nearest to each.
+    """Return the centroids of the embeddings of the most frequent length, with how many of all lie nearest to each.
 
-    WrongReference where no event has one.
+    WrongReference where no event has an embedding.
     """
     vectors = [_vector(event.embedding) for event in events]
     lengths = np.bincount([len(vector) for vector in vectors], minlength=1)
@@ -29,7 +29,7 @@ def centroids_of(events: Sequence[Event], clusters: int) -> Centroids:
 
 
 def nearest_counted(centroids: Centroids, events: Sequence[Event]) -> Centroids:
-    """Return centroids with the counts of events nearest to each, then of those without a vector, and of other ones."""
+    """Return centroids with the counts of events nearest to each, then of those without a vector, then of others."""
     bins = embedding_bins(centroids, [event.embedding for event in events])
     counts = np.bincount(bins, minlength=len(centroids.centres) + 2)
     return msgspec.structs.replace(centroids, counts=tuple(counts.tolist()))

@@ -18,15 +18,15 @@ from operators.spans import HOUR_MS, WEEK_MS
 from operators.window.series_index import slice_text
 from operators.wire.events import UNUSABLE, Event, Feedback, ms_of
 
-FIELDS_MAX = 1_000  # More are most likely names that carry values.
+FIELDS_MAX = 1_000  # More are most likely names that contain values.
 Columns = Mapping[str, Sequence[Value]]
 
 
 def columns_of(items: Items, fields: Sequence[str], known: Collection[str] = ()) -> Columns:
     """Return these fields, by default every one that can be watched and has a value, read as the job will read them.
 
-    With those that are `known` of events or feedback that came, also without a value. WrongReference where a field is
-    asked for that no item has, and where there are more than `FIELDS_MAX`.
+    The fields in `known` are included even without a value. WrongReference where no item has a field asked for, and
+    where there are more than `FIELDS_MAX`.
     """
     columns: dict[str, Sequence[Value]] = {}
     reader = ValueReader(items.events)
@@ -46,9 +46,9 @@ def has_values(values: Sequence[Value]) -> bool:
 
 
 def note_absent(columns: Columns, counted: Counted, *, are_rows: bool) -> Columns:
-    """Return columns without those of no value that `are_rows` of a table or log; notes say so, or what they count as.
+    """Return columns; where they `are_rows` of a table or log, without empty ones. Notes say which are empty.
 
-    An event that lacks a feature says that it is missing. A table may have another choice of columns.
+    An event that lacks a feature says that it is missing. A table may just have other columns.
     """
     absent = [name for name, values in columns.items() if not has_values(values)]
     for name in absent:
@@ -58,9 +58,9 @@ def note_absent(columns: Columns, counted: Counted, *, are_rows: bool) -> Column
 
 
 def times_of(items: Items, columns: Columns, like: Profile | None, halved: Collection[str]) -> dict[str, Ints]:
-    """Return by column when each of its values came, Unix ms; of columns that are `halved`, of the half that counts.
+    """Return by column the time of each value, Unix ms; for `halved` columns, of the half that counts.
 
-    Nothing where they are of less than a week, unless they are to be merged with a profile that has hours.
+    Empty where values span less than a week, unless they are to be merged with a profile that has hours.
     """
     at = np.array([ms_of(item.ts) for item in items.events], np.int64)
     by_kind: dict[str, list[int]] = {}
@@ -77,7 +77,7 @@ def times_of(items: Items, columns: Columns, like: Profile | None, halved: Colle
 def slices_by(
     items: Items, columns: Columns, by: Sequence[tuple[str, ...]], halved: Collection[str]
 ) -> dict[str, SliceTexts]:
-    """Return by column, and combination of dimensions, the slice that each of its values is of."""
+    """Return by column, and combination of dimensions, the slice of each of its values."""
     found: dict[str, SliceTexts] = {}
     for name in columns:
         if name.startswith("feedback."):

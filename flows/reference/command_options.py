@@ -1,4 +1,4 @@
-"""What `rollguard reference build` can be told."""
+"""The options of `rollguard reference build`."""
 
 from pathlib import Path
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""What whoever builds a profile must know of its fields: texts that are numbers, values that could not be read."""
+"""What the builder of a profile must know about its fields: texts that are numbers, values that could not be read."""
 
 from collections.abc import Collection, Mapping
 
@@ -8,7 +8,7 @@ from operators.profiles.number_texts import doubt_of
 from operators.profiles.profile import Field, Profile
 
 FAULTS_MAX = 5  # Columns that are named.
-LISTED_MIN = 0.5  # Of the values of a category.
+LISTED_MIN = 0.5  # Share of a category's values.
 ADVICE = (
     "write a number as 1.5, without thousands separator, unit or %, and nothing where it is missing;"
     " if these are names, say so: --category"
@@ -16,7 +16,7 @@ ADVICE = (
 
 
 def check_texts(columns: Columns, categories: Collection[str], counted: Counted, *, is_typed: bool) -> None:
-    """Note what is odd about texts of columns that are not said to be categories. WrongReference of what is useless."""
+    """Note odd texts in columns that are not declared as categories. WrongReference for useless columns."""
     faults: list[str] = []
     if unknown := [name for name in categories if name not in columns]:
         raise WrongReference(f"--category {unknown[0]}: no item has it; there are {', '.join(columns) or 'none'}")
@@ -31,7 +31,7 @@ def check_texts(columns: Columns, categories: Collection[str], counted: Counted,
 
 
 def check_like(columns: Columns, like: Profile) -> None:
-    """Raise WrongReference where a field whose bins are of numbers has mostly texts: none of them would count."""
+    """Raise WrongReference where a field with bins of numbers has mostly texts, none of which would count."""
     for name, field in like.fields.items():
         texts = [value for value in columns.get(name, ()) if isinstance(value, str)]
         present = sum(value is not None for value in columns.get(name, ()))
@@ -41,7 +41,7 @@ def check_like(columns: Columns, like: Profile) -> None:
 
 
 def note_unlisted(fields: Mapping[str, Field], counted: Counted) -> None:
-    """Note which categories are mostly values that the profile does not list, so that it can say little of them."""
+    """Note the categories with mostly unlisted values, about which the profile can say little."""
     for name, field in fields.items():
         present = field.rows - field.counts[field.missing]
         listed = sum(field.counts[: field.missing])

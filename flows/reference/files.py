@@ -37,10 +37,10 @@ def profile_of(
 ) -> tuple[Profile, Counted]:
     """Return the profile of files. WrongReference; OSError if a file cannot be read.
 
-    `logged`: they are of the request log, which has no features.
+    `logged`: the files are from the request log, which has no features.
     """
     for path in (*events, *feedback):
-        path.open("rb").close()  # Better now than after an hour.
+        path.open("rb").close()  # Better to fail now than after an hour.
     counted = Counted()
     items = _sample(events, feedback, wanted, options, counted, progressed)
     columns = columns_of(items, options.fields, () if options.like is None else options.like.fields)
@@ -103,7 +103,7 @@ def _with_residual(columns: Columns, events: int, options: Options) -> tuple[Col
     if components is UNSET or not any(name in columns for name in components.names):
         return columns, UNSET
     values = [columns.get(name, [None] * events) for name in components.names]
-    # Those of the very events that components were made of are not what others will have.
+    # Residuals of the very events that made the components are not like those of later events.
     measured = residuals if options.like is not None else cross_fitted
     return {**columns, RESIDUAL: measured(components, values)}, components
 

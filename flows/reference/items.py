@@ -1,8 +1,8 @@
-"""The items that a reference profile is of: which of files count, and a sample of them.
+"""The items of a reference profile: which items of files count, and a sample of them.
 
 Memory is bounded whatever the size of the files: of the items that fit, those with the smallest hashes of their request
-id are kept (bottom-k). That is a uniform sample of the requests, the same in any order and however the files are cut,
-and it holds an event and its feedback alike.
+id are kept (bottom-k). That is a uniform sample of the requests, independent of the order and division of the files,
+and it keeps an event together with its feedback.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ Item = TypeVar("Item", Event, Feedback)
 
 
 class WrongReference(ValueError):
-    """What was asked for gives no profile."""
+    """The input gives no profile."""
 
 
 class Wanted(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,9 +47,9 @@ class Wanted(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Counted(msgspec.Struct, kw_only=True):
-    """How many items were read, how many of them fit, were refused (the first why), and are in the sample.
+    """How many items were read, fit, were refused (with the first reason), and are in the sample.
 
-    `unusable`: by field, of how many items it was left out. `notes`: what is odd, in words.
+    `unusable`: by field, the number of items where it was left out. `notes`: what is odd, in words.
     """
 
     read: int = 0
@@ -102,7 +102,7 @@ def _reader(path: Path, advanced: Callable[[int], None], texts: Collection[str])
 
 
 def sampled(items: Iterable[Item], size: int) -> list[Item]:
-    """Return the items with the smallest hashes, in order of those; of equal request ids either all or none."""
+    """Return the items with the smallest hashes, in that order; of equal request ids either all or none."""
     kept: list[tuple[int, Item]] = []
     limit = 1 << 64
     for item in items:
@@ -116,7 +116,7 @@ def sampled(items: Iterable[Item], size: int) -> list[Item]:
 
 
 def _cut(kept: list[tuple[int, Item]], size: int) -> int:
-    """Keep the `size` smallest; return the limit that those beyond do not come below."""
+    """Keep the `size` smallest; return a lower limit of the others' hashes."""
     kept.sort(key=lambda pair: (pair[0], ms_of(pair[1].ts)))
     if len(kept) <= size:
         return 1 << 64

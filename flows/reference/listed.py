@@ -12,10 +12,10 @@ from operators.profiles.profile import Profile
 
 
 def counted_apart(profile: Profile, columns: Columns, counted: Counted) -> tuple[Profile, Columns, Collection[str]]:
-    """Return a profile whose lists of many categories are of other values than their counts, and the columns counted.
+    """Return a profile that lists many categories from other values than it counts, and the columns counted.
 
-    With the names of those of which half is: a column's values are in the order of hashes, so that half is as all. A
-    field of which no listed value comes again is left out, with a note. WrongReference where no field is left.
+    And the names of the halved columns: values are in the order of hashes, so that a half represents all. A field with
+    no listed value in the counted half is left out, with a note. WrongReference where no field is left.
     """
     lists = {
         name: listed

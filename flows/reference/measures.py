@@ -15,9 +15,9 @@ from operators.spans import HOUR_MS
 
 
 class Panes(NamedTuple):
-    """What panes have: `requests` (168,) by hour of the week, from the first start to the last, and how they lie.
+    """What panes hold: `requests` (168,) by hour of the week, and the panes' span, from the first start to the last.
 
-    `ended_ms`: the last ms of the hour that it began in by which some pane had ended.
+    `ended_ms`: the latest end of a pane, in ms from the start of the hour in which it began.
     """
 
     requests: Ints

@@ -1,8 +1,8 @@
 """A reference profile from the store: of measures from their histograms, of requests from the request log.
 
-Of features and embeddings the store has only counts in the bins of a profile that was there before: what it counted
-since then becomes a profile of the same bins (`--like`). Hours of the week come from the times of panes and
-windows, and what events of one user are worth from the request log.
+For features and embeddings the store has only counts in the bins of an earlier profile: what it counted since then
+becomes a profile with the same bins (`--like`). Hours of the week come from the times of panes and windows, and the
+design effect of users from the request log.
 """
 
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ def profile_of_store(url: str, wanted: Wanted, options: Options) -> tuple[Profil
     folder = unquote(urlsplit(url).path)
     if url.startswith("chdb:") and not Path(folder).is_dir():
         raise WrongReference(f"{folder}: no store there; `rollguard demo` and `replay` make one, --data names it")
-    with held(url):  # Each question would open the engine anew otherwise, half a second.
+    with held(url):  # Otherwise each query would open the engine anew, half a second.
         return _counted_profile(url, wanted, options)
 
 

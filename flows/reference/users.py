@@ -1,4 +1,4 @@
-"""What events of a profile from the store are worth: who made them stands in the request log, if anywhere."""
+"""The design effect of a profile from the store: only the request log knows the users."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ LOGGED_MIN = 0.9  # Of the requests that panes counted: of fewer it is said how 
 
 
 def with_users(url: str, params: Mapping[str, str], profile: Profile, counted: Counted) -> Profile:
-    """Return a profile that says what its events are worth, by the request log; a note says where that is not known."""
+    """Return a profile with its design effect from the request log; a note says where that is unknown."""
     ((pairs, named, logged),) = asked(url, "users", params)
     if not named:
         why = "names no user or session" if logged else "(`rollguard archive` writes it) has none of these requests"

@@ -1,4 +1,4 @@
-"""What people do with cases on the command line: one case, or all of its cluster."""
+"""People's actions on cases from the command line: on one case, or on all of its cluster."""
 
 import time
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ PREFIX_MIN = 6  # Characters of an id that name a case.
 
 
 def found(tables: Tables, names: Sequence[str], *, cluster: bool = False) -> list[Row]:
-    """Return what became of the cases that are named, in the order of the names; or of all of their clusters.
+    """Return the state of the named cases, in the order of the names; or of all cases of their clusters.
 
-    A case is named by its id, the beginning of that, or its request. WrongAction.
+    A case is named by its id, the beginning of its id, or its request. WrongAction.
     """
     rows = tables.ask(store.text_of("found"), names=list(names), length_min=PREFIX_MIN)
     cases = [_one(name, rows) for name in names]
@@ -52,9 +52,9 @@ def act(
     note: str = "",
     skip: bool = False,
 ) -> int:
-    """Do one thing with some cases, all or none; return with how many. WrongAction.
+    """Do one action on some cases, on all or none; return on how many. WrongAction.
 
-    With `skip` those are left alone that it cannot be done with: of a cluster some may be done with already.
+    With `skip`, cases that do not allow the action are left alone: some of a cluster may be done already.
     """
     doing = [row for row in cases if not skip or _may(type_, row)]
     for row in doing:
@@ -81,7 +81,8 @@ def convert(
 ) -> tuple[list[EvalCase], list[EvalSet]]:
     """Make tests of labelled cases; return them, and the new versions of the eval sets. WrongAction.
 
-    The test is stored before the set that names it, and that before the action: what is interrupted is done again.
+    The test is stored before the set that names it, and the set before the action, so that an interrupted conversion
+    can be repeated.
     """
     for row in rows:
         check("convert", row["id"], row["status"])

@@ -1,4 +1,4 @@
-"""`rollguard triage collect`: signals that are stored become cases. Run again, it writes what has changed."""
+"""`rollguard triage collect`: makes cases of stored signals. Run again, it writes what has changed."""
 
 import msgspec
 
@@ -18,7 +18,7 @@ class Collected(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def collect(tables: Tables, policy: Policy) -> Collected:
-    """Make the cases of all signals, and store those that are not stored as they are."""
+    """Make the cases of all signals, and store new and changed ones."""
     received = store.signals(tables, policy)
     made = make(received, store.requests(tables, received), store.cases(tables), policy)
     tables.add(

@@ -1,4 +1,4 @@
-"""`rollguard gate`: an eval set put to a version, and to the one before it, through an endpoint."""
+"""`rollguard gate`: puts an eval set to a version, and to its baseline, through an endpoint."""
 
 import time
 import uuid
@@ -21,13 +21,13 @@ from operators.evaluators.case import NotJudged
 from operators.policy.privacy import Texts
 from operators.triage.signals import comment
 
-REPEAT, CONCURRENCY = 3, 4  # How often a case that fails is asked, and how many at once.
+REPEAT, CONCURRENCY = 3, 4  # How often a failing case is asked, and how many cases at once.
 SHOWN = 20  # Cases that are named one by one.
 TEXT_SHOWN = 100  # Characters of a question or an answer.
 
 
 class Ran(msgspec.Struct, frozen=True, kw_only=True):
-    """What came of the cases of a set by version, and what that says of the candidate."""
+    """The results of a set's cases by version, and the verdict on the candidate."""
 
     tries: Mapping[str, Mapping[str, Tried]]
     found: GateResult
@@ -46,7 +46,7 @@ def run(
     repeat: int = REPEAT,
     concurrency: int = CONCURRENCY,
 ) -> Ran:
-    """Put cases to a version, and to its baseline where there is one: `asks` has whom to ask for each."""
+    """Put cases to a version, and to its baseline where there is one: `asks` has the asker of each."""
     arms = [version] if baseline is None else [version, baseline]
     tries = {each: ask_all(cases, asks[each], repeat, concurrency) for each in arms}
     found = gate_result([case.id for case in cases], tries[version], tries.get(baseline or ""))
@@ -62,7 +62,7 @@ def compared(
     evaluator: str,
     concurrency: int = CONCURRENCY,
 ) -> Ran:
-    """Have an evaluator compare the first answers of both versions to each case; where one has none nobody is asked."""
+    """Have an evaluator compare both versions' first answers to each case, where both have one."""
 
     def preference(case: EvalCase) -> str:
         ours, theirs = (ran.tries[each][case.id].answers[0] for each in (version, baseline))
@@ -83,9 +83,9 @@ def asker(
     judged: Callable[[EvalCase, str], Sequence[str]],
     clock: Callable[[], float] = time.monotonic,
 ) -> Ask:
-    """Return what puts a case to an endpoint and checks the answer.
+    """Return the function that puts a case to an endpoint and checks the answer.
 
-    `judged` says by which evaluators an answer does not pass; of one that fails a check already nobody is asked.
+    `judged` returns the evaluators that an answer fails; it is not called for an answer that already fails a check.
     """
 
     def ask(case: EvalCase) -> Answered:
@@ -105,7 +105,7 @@ def asker(
 
 
 def ask_all(cases: Sequence[EvalCase], ask: Ask, repeat: int, concurrency: int) -> dict[str, Tried]:
-    """Return what came of each case, by id: `concurrency` of them are asked at once."""
+    """Return the results of the cases by id; `concurrency` cases are asked at once."""
     with ThreadPoolExecutor(concurrency) as pool:
         found = pool.map(lambda case: tried(case, ask, repeat), cases)
         return {case.id: each for case, each in zip(cases, found, strict=True)}
@@ -118,7 +118,7 @@ def keep_all(tables: Tables, set_: EvalSet, ran: Ran, at: int, texts: Texts) -> 
 
 
 def keep(tables: Tables, set_: EvalSet, version: str, tries: Mapping[str, Tried], at: int, texts: Texts) -> None:
-    """Store all answers of a version, texts as the policy keeps them."""
+    """Store all answers of a version, with texts as the policy keeps them."""
     run = str(uuid.uuid5(uuid.NAMESPACE_OID, f"{set_.model} {set_.number} {set_.hash} {at}"))
     rows: list[dict[str, Any]] = [
         {
@@ -145,7 +145,7 @@ def keep(tables: Tables, set_: EvalSet, version: str, tries: Mapping[str, Tried]
 def report(
     version: str, cases: Sequence[EvalCase], tries: Mapping[str, Tried], found: GateResult, held: bool
 ) -> list[str]:
-    """Return the result in lines: what broke, case by case, and what the whole comes to."""
+    """Return the result in lines: what broke, case by case, and the verdict."""
     by_id = {case.id: case for case in cases}
     groups = {
         "broke": found.broke, "still fails": found.still_failing, "no answer": found.unanswered,

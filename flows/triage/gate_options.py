@@ -1,4 +1,4 @@
-"""What `rollguard gate` can be told."""
+"""The options of `rollguard gate`."""
 
 from pathlib import Path
 from typing import Annotated

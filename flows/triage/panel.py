@@ -1,4 +1,4 @@
-"""Evaluators of a policy on the answers to eval cases: which let them pass, and which of two answers they prefer."""
+"""A policy's evaluators on answers to eval cases: which let an answer pass, and which of two answers they prefer."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -19,7 +19,7 @@ from operators.policy.evaluators import AnswerEvaluator
 from operators.policy.policy import Policy
 from operators.texts import cut
 
-REASON_SHOWN = 200  # Characters of why an answer does not pass.
+REASON_SHOWN = 200  # Characters of the reason why an answer does not pass.
 
 
 class Panel:
@@ -31,12 +31,12 @@ class Panel:
 
     @contextmanager
     def opened(self) -> Iterator["Panel"]:
-        """Open what evaluators need. PolicyError where something is not there."""
+        """Open what evaluators need. PolicyError where something is missing."""
         with clients_of(list(self._evaluators.values())) as self._clients:
             yield self
 
     def failed(self, case: EvalCase, answer: str) -> list[str]:
-        """Return the evaluators that do not let an answer pass, in words. NotJudged where one did not say."""
+        """Return the evaluators that an answer fails, in words. NotJudged where one gave no judgement."""
         found = []
         for name in dict.fromkeys([*named_evaluators(case.checks), *self._of_all]):
             evaluator = self._evaluators[name]

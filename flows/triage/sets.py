@@ -1,4 +1,4 @@
-"""Eval sets as they are stored: which there are, and the cases of one."""
+"""Stored eval sets: their list, and the cases of one."""
 
 import typer
 
@@ -16,9 +16,9 @@ def sets_of(tables: Tables, model: str = "") -> list[EvalSet]:
 
 
 def cases_of(tables: Tables, model: str, wanted: str) -> tuple[EvalSet, list[EvalCase], int]:
-    """Return a version of a model's eval set, its cases in order, and how many of them were deleted since.
+    """Return a version of a model's eval set, its cases in order, and how many were deleted since.
 
-    A case is deleted with all that is stored of its user. NoSet, Altered.
+    A case is deleted when all stored data of its user is. NoSet, Altered.
     """
     set_ = chosen([each for each in sets_of(tables, model) if each.model == model], wanted)
     rows = tables.ask(

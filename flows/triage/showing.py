@@ -34,7 +34,7 @@ def one_of_each(rows: Sequence[Row]) -> list[Row]:
 
 
 def listed(rows: Sequence[Row], limit: int, form: Form) -> str:
-    """Return a line per case; in tables ids are cut, and what is unsafe or came back is said."""
+    """Return a line per case; in tables ids are cut, and unsafe or returned cases are marked."""
     names = [*COLUMNS, "what"]
     lines = [[*(_value(row, name, form) for name in COLUMNS), _what(row)] for row in rows[:limit]]
     more = f"{len(rows) - limit} more: see --limit\n" if form == "table" and len(rows) > limit else ""
@@ -60,9 +60,9 @@ def shown(row: Row, case: Case, done: Sequence[Row], scores: Sequence[Row], form
 
 
 def facts(row: Row, case: Case, done: Sequence[Row], scores: Sequence[Row]) -> list[list[Any]]:
-    """Return all of a case: of each fact its part, its time if it has one, its name, and what it is.
+    """Return all facts of a case, each as its part, its time if it has one, its name, and its text.
 
-    `done` is what people did with it, `scores` what judges said of its request.
+    `done` are people's actions on the case, `scores` the judges' scores of its request.
     """
     names = ("model", "version", "request_id", "slice", "status", "root_cause", "note", "owner", "eval_case", "cluster")
     lines: list[list[Any]] = [["case", None, name, str(row[name])] for name in names if row[name] != ""]

@@ -1,4 +1,4 @@
-"""The questions of triage to the store: one file of infra/clickhouse/triage each."""
+"""Triage's queries to the store: one file of infra/clickhouse/triage each."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
@@ -22,19 +22,19 @@ TO_DO = ("open", "claimed", "labelled")
 
 
 def opened(url: str) -> Tables:
-    """Return the tables of a store that is there. QueryError, ClickHouseError."""
+    """Return the tables of an existing store. QueryError, ClickHouseError."""
     require_store(url)
     return Tables(url)
 
 
 @cache
 def text_of(name: str) -> str:
-    """Return a question of triage."""
+    """Return the text of a query of triage."""
     return (settings.migrations() / "triage" / f"{name}.sql").read_text("utf-8")
 
 
 def signals(tables: Tables, policy: Policy) -> list[RequestSignal]:
-    """Return all signals of the policy's last days, what people wrote in them as the policy keeps texts."""
+    """Return all signals of the policy's last days, with people's texts as the policy keeps texts."""
     (newest,) = tables.ask(text_of("newest"))
     since = EPOCH + MILLISECOND * max(0, newest["newest"] - policy.triage.days * DAY_MS)
     rows = tables.ask(text_of("signals"), since=since, **_asked_for(policy.triage))
@@ -80,7 +80,7 @@ def _signal_of(row: Row, policy: Policy) -> RequestSignal:
 
 
 def requests(tables: Tables, received: Iterable[RequestSignal]) -> dict[Place, Asked]:
-    """Return what the request log has of the requests that signals name: of each the last attempt that is no copy."""
+    """Return the request log's data on the requests that signals name: of each the last attempt that is not a copy."""
     versions: dict[Place, set[str]] = {}
     for each in received:
         versions.setdefault((each.asked.model, each.asked.request_id), set()).add(each.asked.version)
@@ -95,7 +95,7 @@ def requests(tables: Tables, received: Iterable[RequestSignal]) -> dict[Place, A
 
 
 def _rank(row: Row, versions: Mapping[Place, set[str]]) -> tuple[Any, ...]:
-    """Return what is larger of the answer that is meant: of a version that a signal names, no copy, the last one."""
+    """Return the rank of an answer: highest for a version that a signal names, not a copy, the last attempt."""
     named = row["version"] in versions[row["model"], row["request_id"]]
     return named, not row["mirrored"], row["attempt"], row["ts"], row["version"]
 
@@ -113,7 +113,7 @@ def cases(tables: Tables, ids: Sequence[str] | None = None) -> list[Case]:
 
 
 def judgements(tables: Tables, case: Case) -> list[Row]:
-    """Return what judges said of the request of a case, and why: as far as the policy keeps texts."""
+    """Return the judges' scores of a case's request, with reasons as far as the policy keeps texts."""
     since = EPOCH + MILLISECOND * case.ts
     return tables.ask(text_of("judgements"), model=case.model, request=case.request_id, since=since)
 
@@ -121,5 +121,5 @@ def judgements(tables: Tables, case: Case) -> list[Row]:
 def board(
     tables: Tables, *, model: str = "", cluster: str = "", states: Sequence[str] = TO_DO, back: bool = False
 ) -> list[Row]:
-    """Return what became of cases, those to be looked at first before the others."""
+    """Return the state of cases, the most urgent first."""
     return tables.ask(text_of("board"), model=model, cluster=cluster, status=list(states), back=int(back))
