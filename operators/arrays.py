@@ -1,4 +1,4 @@
-"""The arrays that everything is made of; rows of whole-number columns, put in order, and told apart."""
+"""The array types used everywhere, and rows of whole-number columns: ordering, grouping and distinct rows."""
 
 import math
 from collections.abc import Sequence
@@ -10,16 +10,16 @@ from numpy.typing import NDArray
 Ints = NDArray[np.int64]
 Floats = NDArray[np.float64]
 Number = TypeVar("Number", bound=np.generic)
-FEW = 64  # So few rows are written faster than a view of them is made.
+FEW = 64  # Writing up to so many rows is faster than making a view of them.
 
 
 def concatenated(columns: Sequence[NDArray[Number]]) -> NDArray[Number]:
-    """Return one or more columns one after the other; a single one as it is, and so not to be written to."""
+    """Return one or more columns concatenated; a single one is not copied, so do not write to it."""
     return columns[0] if len(columns) == 1 else np.concatenate(columns)
 
 
 def joined_columns(columns: Sequence[Ints]) -> Ints:
-    """Return columns one after the other, of none an empty one; a single one as it is, and so not to be written to."""
+    """Return columns concatenated, an empty one for none; a single one is not copied, so do not write to it."""
     return columns[0] if len(columns) == 1 else np.concatenate([np.zeros(0, np.int64), *columns])
 
 
@@ -30,7 +30,7 @@ def true_at(flags: Any) -> Ints:
 
 
 def union_of(some: Sequence[Ints]) -> Ints:
-    """Return the numbers from 0 on that are in any of some arrays, each of which rises: rising, each once.
+    """Return the union of rising arrays of numbers >= 0, rising and each number once.
 
     >>> union_of([np.array([0, 2]), np.array([1, 2])]).tolist()
     [0, 1, 2]
@@ -79,7 +79,7 @@ def _rows_as_one(table: NDArray[Any]) -> NDArray[Any]:
 
 
 def any_of_row(table: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return of which rows of a table of few columns any is not 0: a sixth of the time of `any(axis=1)`.
+    """Return the rows with any non-zero in a table of few columns, in a sixth of the time of `any(axis=1)`.
 
     >>> any_of_row(np.array([[0, 2], [0, 0]])).tolist()
     [True, False]
@@ -91,7 +91,7 @@ def any_of_row(table: NDArray[Any]) -> NDArray[np.bool_]:
 
 
 def with_rows(array: NDArray[Number], rows: int) -> NDArray[Number]:
-    """Return an array with so many rows, no fewer than it has; new ones are 0, and take no time before they are used.
+    """Return an array grown to so many rows; new ones are 0, and cost nothing until they are used.
 
     >>> with_rows(np.array([[1, 2]]), 2).tolist()
     [[1, 2], [0, 0]]
@@ -102,7 +102,7 @@ def with_rows(array: NDArray[Number], rows: int) -> NDArray[Number]:
 
 
 def nth_of_each(times: Ints) -> Ints:
-    """Return 0 .. n - 1 for each n of some numbers, one after the other.
+    """Return 0 .. n - 1 for each n of some numbers, concatenated.
 
     >>> nth_of_each(np.array([2, 0, 3])).tolist()
     [0, 1, 0, 1, 2]
@@ -135,7 +135,7 @@ def groups_of(*columns: Ints) -> tuple[Ints, Ints]:
 
 
 def distinct_rows(rows: Ints) -> tuple[Ints, Ints]:
-    """Return places of the D distinct ones of rows (W, columns), (D,), and of each row which of these it is, (W,).
+    """Return the places of the D distinct rows among rows (W, columns), (D,), and the number of each row's own, (W,).
 
     >>> distinct_rows(np.array([[3, 1], [0, 2], [3, 1]]))
     (array([1, 0]), array([1, 0, 1]))
@@ -147,10 +147,10 @@ def distinct_rows(rows: Ints) -> tuple[Ints, Ints]:
 
 
 def packed_columns(columns: Sequence[Ints]) -> list[tuple[Ints, int]]:
-    """Return numbers that are ordered as the columns are, the least significant first, and the largest of each."""
+    """Return numbers that sort as the columns do, the least significant first, and the largest of each."""
     packed: list[tuple[Ints, int]] = []
     for column in reversed(columns):
-        # Numbers are counted from the least on: few of them are told apart by few bits, however large they are.
+        # Offsets from the least number: a small range needs few bits, however large the numbers.
         low, high = (int(column.min()), int(column.max())) if len(column) else (0, 0)
         span = high - low
         if not span:

@@ -1,9 +1,9 @@
-"""Models that another policy file takes since the worker began: what was decided of them goes over to its policy.
+"""Models that another policy file takes since the worker began: what was decided about them moves to its policy.
 
 A file is renamed, divided, or joined with another, and traffic must not go back to what was withdrawn for that: pins,
 releases, overrides, silences, incidents and alerts stay, as where one policy changes. Rules begin anew, and a release
-under way is compared as a further attempt. Where a model was, what is known of it stays put aside until its file has
-gone on with it, so that a crash loses nothing; of two that are known of one, that which said something last counts.
+under way is compared as a further attempt. In its former place a model's state stays aside until its new file has gone
+on with it, so that a crash loses nothing; of two states of one model the one that spoke last counts.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,7 +33,7 @@ from operators.wire.events import ms_of
 
 
 class Coming(msgspec.Struct, frozen=True):
-    """By file the `models` that come to it, and by file, gone or not, those that stay put `aside` where they were.
+    """By file, the `models` that come to it, and by file, gone or not, those that stay `aside` where they were.
 
     `commands` are those of these models, and `silences` those of all models that are in force.
     """
@@ -44,7 +44,7 @@ class Coming(msgspec.Struct, frozen=True):
     silences: tuple[Silence, ...] = ()
 
 
-Saved = Mapping[str, bytes | None]  # What a step saved, by the name of the shard.
+Saved = Mapping[str, bytes | None]  # The state a step saved, by name of the shard.
 
 
 def coming(policy: Policy, evaluations: Saved, panes: Saved) -> Coming:
@@ -120,12 +120,12 @@ def _commands(policy: Policy, panes: Saved) -> Moved:
 
 
 def _closed_ms(policy: Policy, panes: Saved) -> int:
-    """Return when the last pane that closed ended [Unix ms]: all that is known of any model is earlier."""
+    """Return when the last closed pane ended [Unix ms]: all that is known of any model is earlier."""
     return max(((each.closed + 1) * pane_ms for _, each, pane_ms in _saved_panes(policy, panes)), default=0)
 
 
 def _saved_panes(policy: Policy, panes: Saved) -> Iterator[tuple[Place, SavedPanes, int]]:
-    """Yield the panes of each file and shard, and how long they are."""
+    """Yield the panes of each file and shard, and their length."""
     for shard, whole in panes.items():
         saved, had = (None, None) if whole is None else team_panes(whole, policy)
         for team, each in {} if saved is None else saved.teams.items():
@@ -133,7 +133,7 @@ def _saved_panes(policy: Policy, panes: Saved) -> Iterator[tuple[Place, SavedPan
 
 
 def _silences(known: Iterable["_Known"]) -> tuple[Silence, ...]:
-    """Return the silences of all models, of each rule the one that was given last."""
+    """Return the silences of all models: for each rule the last one given."""
     some = sorted((each for one in known for each in one.state.silences), key=lambda each: ms_of(each.ts))
     return tuple({each.rule: each for each in some}.values())
 
@@ -187,7 +187,7 @@ def _evaluation(saved: bytes) -> tuple[str, EvaluationState]:
 
 
 def _as_counted(model: Model, known: _Known, own: Policy) -> Model:
-    """Return a model as the policy counts that takes it."""
+    """Return a model as counted by the policy that takes it."""
     if not known.lengths.same:
         renumber(model, known.lengths)
     begin_anew(model, counted_alike=known.shape == own.shape)
@@ -197,7 +197,7 @@ def _as_counted(model: Model, known: _Known, own: Policy) -> Model:
 
 
 def of_team(policy: Policy, team: str) -> Callable[[str], bool | None]:
-    """Return what tells whether a file takes a model; None where none does, and this one speaks for it."""
+    """Return a function that tells whether a file takes a model: None where no file does and this one speaks for it."""
     if policy.claims is None:
         raise ValueError("models of one policy belong to nobody else")
     claims = policy.claims

@@ -1,15 +1,15 @@
-"""What stands for an id or a text that must not be kept: a hash that only who has the key can tell from a guess."""
+"""Pseudonyms for ids and texts that must not be kept: hashes that only a holder of the key can check by guessing."""
 
 from functools import lru_cache
 from hashlib import blake2b, sha256
 
 import msgspec
 
-MARK = "id:"  # What a hash begins with.
+MARK = "id:"  # The prefix of a hash.
 
 
 class Pseudonyms(msgspec.Struct, frozen=True):
-    """With `key`, None where there is none: then nothing can stand for a text, as a hash of few texts is no secret."""
+    """`key` is None where there is none: then texts have no pseudonym, as an unkeyed hash can be guessed."""
 
     key: str | None = None
 
@@ -27,7 +27,7 @@ class Pseudonyms(msgspec.Struct, frozen=True):
 
     @property
     def sampling(self) -> int | None:
-        """Return a 64-bit word that only who has the key knows, by which is drawn what counts; None without a key.
+        """Return a 64-bit word known only to holders of the key, which seeds sampling; None without a key.
 
         >>> Pseudonyms("0123456789abcdef").sampling, Pseudonyms().sampling
         (6601638035974460925, None)
@@ -42,5 +42,5 @@ def _sampling(key: str) -> int:
 
 @lru_cache(maxsize=8)
 def _keyed(key: str) -> blake2b:
-    """Return the hash of nothing: to begin with a key costs half of what the hash of an id does."""
+    """Return the keyed hash of nothing: setting up the key is half of the cost of hashing an id."""
     return blake2b(key=sha256(key.encode()).digest(), digest_size=8)  # BLAKE2b takes keys of up to 64 bytes.

@@ -1,10 +1,10 @@
 """The name of every class that is saved in the recovery store: recovery schema, as the names of steps are.
 
-The name of a class stands for ever, whatever the class, its file and its fields are called: see
-`operators/saved/registry.py` for what may change, and how. Of plain classes all that they keep is listed. What a kind
-of rule or monitor keeps stands with the kind.
+The name of a class never changes, whatever the class, its file and its fields are called: see
+`operators/saved/registry.py` for what may change, and how. For plain classes all that they keep is listed. What a kind
+of rule or monitor keeps is listed with the kind.
 
-What a saved class may hold, by the types of its fields, must have a name, too; and what a plain one keeps be listed:
+What a saved class may hold, by the types of its fields, must have a name, too, and what a plain one keeps be listed:
 
 >>> from operators.saved.held import unlisted, unnamed
 >>> unnamed(REGISTRY), unlisted(REGISTRY)
@@ -160,7 +160,7 @@ RELEASE = (
     Saved("release.replaced", replaced.Replaced, version=2, upgrades={1: renamed({"told": "alerted"})}),
     Saved("release.first_served", replaced.FirstServed),
     Saved("release.past", historical.Past),
-    # One of an older store has begun: it counts on.
+    # A split of an older store has begun, and counts on.
     Saved("release.split", TrafficSplit, ("shares", "counts", "p_min", "begins"), added={"begins": lambda: 0}),
 )
 RULES = (

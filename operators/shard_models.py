@@ -37,7 +37,7 @@ Of = TypeVar("Of", Verdict, Folded)
 
 
 class Begun(NamedTuple):
-    """A pane before rules look at it: `awake` models, and what has come of commands so far.
+    """A pane before rules look at it: `awake` models, and the results of commands so far.
 
     `before` are the releases, as they were, of the models that are not only counted; `live` is what is compared.
     """
@@ -70,17 +70,17 @@ class ShardModels:
         self.uneventful = Uneventful(policy)
         # The models in which a pane without anything of them may leave a trace; at first nobody knows which do.
         self.awake = set(state.models)
-        # Those whose releases or alerts may have changed since somebody last asked.
+        # The models whose releases or alerts may have changed since the last call of `moved_models`.
         self.moved = set(state.models)
         self._retarget()
 
     @property
     def quiet(self) -> bool:
-        """Whether the passing of time changes none of them before `next_by_time`."""
+        """Whether the passing of time changes no model before `next_by_time`."""
         return all(self._state.models[name].quiet for name in self.awake)
 
     def next_by_time(self) -> int:
-        """Return the next pane in which the passing of time alone changes one of them."""
+        """Return the next pane in which the passing of time alone changes a model."""
         return next_by_time((self._state.models[name] for name in self.awake), self._policy, self._state.pane)
 
     def heard(self, due: Sequence[Due]) -> Sequence[Due]:
@@ -157,7 +157,7 @@ class ShardModels:
         return events
 
     def _retarget(self) -> None:
-        """Hold versions to what their releases say."""
+        """Hold versions to the targets of their releases."""
         heeding = [each for each in self._state.alone if isinstance(each, HeldToTargets) and each.rule.release_targets]
         if heeding:
             declared = declared_targets(self._state.models)

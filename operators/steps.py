@@ -1,7 +1,7 @@
 """The stateful Bytewax operators of the monitor, keyed by shard: thin wrappers around engine-free classes.
 
-The steps' names and the keys are recovery schema (flows/README.md). What is saved is made bytes here, at once, because
-the engine saves it later, when the state may have moved on. A bounded run saves nothing: `recover` is false.
+The steps' names and the keys are recovery schema (flows/README.md). Saved state becomes bytes here at once, because the
+engine saves it later, when the state may have moved on. A bounded run saves nothing: `recover` is false.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -139,7 +139,7 @@ class _TeamPanesLogic(StatefulBatchLogic[ShardInput, TeamItem[PaneItem], bytes |
 class _TeamsLogic(StatefulBatchLogic[TeamItem[Any], TeamItem[Any], bytes | None]):
     """One step with a logic of its own for each policy: `build` makes such a logic from its saved state.
 
-    Of the `others` that are gone what is saved is kept: of their models something was decided.
+    The saved state of `others`, policies that are gone, is kept: something was decided about their models.
     """
 
     def __init__(
@@ -189,7 +189,7 @@ def close_panes(
 ) -> KeyedStream[PaneItem]:
     """(shard, input) in; (shard, closed pane) out, in order of panes; after a restart first `ReplayRequest`s.
 
-    `coming` is what another policy file had.
+    `coming` has the commands of models that another policy file had.
     """
 
     def build(saved: bytes | None) -> Logic:
@@ -211,9 +211,9 @@ def hold_panes(
 ) -> KeyedStream[PaneItem | PaneReplay]:
     """(shard, closed pane) in and out, each pane kept under its slot; (shard, PaneReplay) out when asked.
 
-    What is kept is in `spill`, or in memory.
+    Panes are kept in `spill`, or in memory.
     """
-    # Without windows nothing that is held is asked for.
+    # Without windows no held pane is asked for.
     rings = [[max(slots, 1) for slots in each.rings or (each.slots,)] for each in policy.each]
 
     def to_slot(item: tuple[str, Any]) -> tuple[str, Any]:
@@ -286,7 +286,7 @@ def slide_windows(
 def write_windows(step_id: str, up: KeyedStream[PaneWithWindows], policy: Policy) -> KeyedStream[Rows]:
     """(shard, closed pane with its windows) in; (a shard, rows of the window tables and of panes of the store) out.
 
-    Of all shards that come together at once: a few rows cost what their columns cost.
+    Rows of all shards that come together are made at once: a few rows cost as much as their columns.
     """
 
     def rows(batch: list[tuple[str, Any]]) -> Iterator[tuple[str, Rows]]:
@@ -337,5 +337,5 @@ def evaluate_shards(
 
 
 def events_of(outcome: PaneOutcome | TeamItem[PaneOutcome]) -> Sequence[ControlEvent]:
-    """Return what is said of a pane."""
+    """Return the control events of a pane."""
     return outcome.item.events if isinstance(outcome, TeamItem) else outcome.events

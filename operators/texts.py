@@ -1,13 +1,13 @@
-"""Texts as they are said: what comes from outside is cut, in events, errors, dead letters, variables; times."""
+"""Texts for people: times, and cut texts from outside, in events, errors, dead letters and variables."""
 
 from datetime import UTC, datetime
 from hashlib import blake2b
 
-DETAIL_MAX = 300  # Characters of what a decoder says: it may quote what it read.
+DETAIL_MAX = 300  # Characters of a decoder's message, which may quote what it read.
 
 
 def clock(ms: int) -> str:
-    """Return a time; its number if it is beyond what a calendar has.
+    """Return a time as text; its number if no calendar has it.
 
     >>> clock(1_763_700_000_000)
     '2025-11-21 04:40:00Z'
@@ -19,7 +19,7 @@ def clock(ms: int) -> str:
 
 
 def age(ms: int) -> str:
-    """Return how long something took in its two largest units, rounded up.
+    """Return a duration in its two largest units, rounded up.
 
     >>> age(129_001), age(60_000), age(250), age(3_661_000), age(90_000_000)
     ('2 m 10 s', '1 m', '1 s', '1 h 2 m', '1 d 1 h')
