@@ -27,7 +27,7 @@ from operators.profiles.profile import Field, Profile, from_json, to_json
 
 app = typer.Typer(no_args_is_help=True, help="Frozen reference profiles: what monitors compare with.")
 
-TOP = 3  # Bins of a field that are shown.
+TOP = 3  # Bins shown of a field.
 WIDTH = 2_000  # Characters: a narrow terminal breaks lines; a table that folds cannot be searched.
 
 
@@ -100,7 +100,7 @@ def _check_sources(files: list[Path] | None, store: bool, requests: bool, data: 
 
 
 def _write(profile: Profile, counted: Counted, out: Path) -> None:
-    """Write a profile, and say what is odd about it and what it was made from."""
+    """Write a profile, and print what is odd about it and what it was made from."""
     for note in counted.notes:
         typer.echo(f"rollguard: note: {plain(note)}", err=True)
     out.write_bytes(to_json(profile))
@@ -152,7 +152,7 @@ def _read(path: Path) -> Profile:
 
 
 def _zone(name: str | None, like: Profile | None) -> str:
-    """Return the time zone that is asked for, else that in which the hours of a profile are counted. WrongReference."""
+    """Return the time zone asked for, else that of the hours of a profile. WrongReference."""
     if name is None:
         hourly = [] if like is None else [field.zone for field in like.fields.values() if field.hours is not UNSET]
         return hourly[0] if hourly else UTC

@@ -1,4 +1,4 @@
-"""A reference profile from windows that the store has counted in the bins of another one: hours, slices and all."""
+"""A reference profile from windows that the store has counted in the bins of another one, with hours and slices."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -21,11 +21,11 @@ from operators.profiles.slice_hours import HoursOf, differing
 from operators.spans import HOUR_MS
 
 ALL = "*"
-Window = tuple[int, float, float, float, float]  # Of one window: n, mean, deviation, least and most.
+Window = tuple[int, float, float, float, float]  # For one window: n, mean, deviation, least and most.
 
 
 class WindowsOf(NamedTuple):
-    """What windows of a slice counted by hour of the week: `counts` (168, bins), and the windows of each hour."""
+    """A slice's windows by hour of the week: `counts` (168, bins), and the windows of each hour."""
 
     counts: Ints
     windows: Sequence[list[Window]]
@@ -34,7 +34,7 @@ class WindowsOf(NamedTuple):
 def profile_of_windows(
     url: str, params: Mapping[str, str], options: Options, like: Profile, counted: Counted
 ) -> Profile:
-    """Return what was counted in the bins of a profile, by the shortest windows of each field. WrongReference."""
+    """Return the profile of counts in the bins of `like`, from the shortest windows of each field. WrongReference."""
     by, worth = options.by, with_users(url, params, like, counted)
     params = {**params, "profile": like.name, "by": "true" if by else "false"}
     spans = asked(url, "fields", params)
@@ -71,7 +71,7 @@ def _check(
     by: Sequence[tuple[str, ...]],
     counted: Counted,
 ) -> None:
-    """Raise WrongReference where nothing was counted, or no slice; a note is enough where the profile has those."""
+    """Raise WrongReference where nothing was counted, or no slice; only note it where the profile has slices."""
     if not fields and clusters is None:
         raise WrongReference(f"--like: the store has counted nothing in the bins of profile {like.name}")
     if by and all(field.slices is UNSET for field in fields.values()):
@@ -96,7 +96,7 @@ def _found(url: str, params: Mapping[str, str], bins: int) -> tuple[dict[str, Wi
 def _field(
     known: Field, of_slice: Mapping[str, WindowsOf], by: Sequence[tuple[str, ...]], timezone: str | None
 ) -> Field:
-    """Return a field as windows counted it; of their skewness and kurtosis nothing is known: they stay as they were."""
+    """Return a field as windows counted it; its skewness and kurtosis stay, as windows do not have them."""
     whole, replace = of_slice[ALL], msgspec.structs.replace
     moments = None
     windows = [window for hour in whole.windows for window in hour]
