@@ -1,4 +1,4 @@
-"""A case put to a version: asked once, and what fails again, until more than half of the answers agree."""
+"""Puts a case to a version: once, and again after a failure until more than half of all allowed answers agree."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -11,7 +11,7 @@ Ask = Callable[[EvalCase], Answered]
 
 
 def tried(case: EvalCase, ask: Ask, repeat: int) -> Tried:
-    """Return the answers to a case, at most `repeat`: one that passes at once, or has no answer, is not asked again."""
+    """Return the answers to a case, at most `repeat`: it is not asked again if it passes at once or gets none."""
     answers = [ask(case)]
     while answers[0].passed is False and len(answers) < repeat and not _decided(answers, repeat):
         answers.append(ask(case))
@@ -24,7 +24,7 @@ def _decided(answers: Sequence[Answered], repeat: int) -> bool:
 
 
 def messages_of(asked: str) -> list[dict[str, Any]]:
-    """Return what a case asks as messages of a chat: those that it holds as JSON, or one of the user.
+    """Return what a case asks as chat messages: those that it holds as JSON, else one message of the user.
 
     >>> messages_of("Hello"), messages_of('[{"role": "system", "content": "Be kind."}]')
     ([{'role': 'user', 'content': 'Hello'}], [{'role': 'system', 'content': 'Be kind.'}])

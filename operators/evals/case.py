@@ -1,4 +1,4 @@
-"""An eval case: what is asked, and what must hold of the answer. Its id is that of its content."""
+"""An eval case: what is asked, and what must hold of the answer. Its id follows from its content."""
 
 import uuid
 from collections.abc import Mapping
@@ -9,11 +9,11 @@ import msgspec
 from operators.evals.checks import Check
 
 NAMESPACE = uuid.UUID("0b9d1f3a-5a0c-5c53-8d1e-2f4a7f1d9c66")
-VERSIONS = 1 << 62  # A row of an earlier time has a larger version: of the same content the first stays.
+VERSIONS = 1 << 62  # An earlier row has a larger version: of rows with the same content the first stays.
 
 
 class EvalCase(msgspec.Struct, frozen=True, kw_only=True):
-    """A test of a model; of the failure that it was: root cause, case, request and the version that failed."""
+    """A test of a model, with the failure it came from: root cause, case, request and the version that failed."""
 
     model: str
     input: str
@@ -30,13 +30,13 @@ class EvalCase(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def id(self) -> str:
-        """The same for the same question and checks, whoever asked."""
+        """The same for the same question and checks, whoever made the case."""
         content = [self.model, self.input, [(check.kind, check.value) for check in sorted(self.checks)]]
         return str(uuid.uuid5(NAMESPACE, msgspec.json.encode(content).decode()))
 
 
 class Altered(Exception):
-    """An eval case that is stored is not the one that its id names: somebody changed it."""
+    """The content of a stored eval case does not match its id: somebody changed it."""
 
 
 def eval_case_columns(case: EvalCase) -> dict[str, Any]:
@@ -46,7 +46,7 @@ def eval_case_columns(case: EvalCase) -> dict[str, Any]:
 
 
 def eval_case_of(row: Mapping[str, Any]) -> EvalCase:
-    """Return the case that a row of table `eval_case` is. Altered."""
+    """Return the case in a row of table `eval_case`. Altered."""
     known = {name: row[name] for name in EvalCase.__struct_fields__ if name != "checks"}
     case = EvalCase(**known, checks=msgspec.json.decode(row["checks"], type=tuple[Check, ...]))
     if case.id != row["id"]:

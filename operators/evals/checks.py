@@ -1,4 +1,4 @@
-"""What must hold of an answer: a kind of check each, a function of its value and the answer."""
+"""What must hold of an answer: each kind of check is a function of its value and the answer."""
 
 import json
 import re
@@ -10,17 +10,17 @@ import re2
 
 Kind = Literal["equals", "contains", "excludes", "matches", "json", "passes"]
 _SPACE = re.compile(r"\s+")
-SHOWN_MAX = 80  # Characters of a value in words.
+SHOWN_MAX = 80  # Characters of a value that are shown in words.
 
 
 class WrongCheck(ValueError):
-    """A check that nothing can be checked with."""
+    """A check that cannot be made, such as one with a wrong regular expression."""
 
 
 class Check(msgspec.Struct, frozen=True, kw_only=True, order=True):
     """One check: `value` is the text, the regular expression (RE2) of `matches`, the evaluator of `passes`.
 
-    Of `json` it is empty.
+    For `json` it is empty.
     """
 
     kind: Kind
@@ -38,7 +38,7 @@ class Check(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 def folded(text: str) -> str:
-    """Return a text as it is compared: case and white space do not matter.
+    """Return a text as it is compared: without regard to case and white space.
 
     >>> folded("  The  Answer ")
     'the answer'
@@ -47,7 +47,7 @@ def folded(text: str) -> str:
 
 
 def check_of(kind: Kind, value: str) -> Check:
-    """Return a check that can be made. WrongCheck."""
+    """Return a check. WrongCheck if it cannot be made."""
     if kind != "json" and not folded(value):
         raise WrongCheck(f"{kind}: needs a text, and got none")
     if kind == "matches":
@@ -56,7 +56,7 @@ def check_of(kind: Kind, value: str) -> Check:
 
 
 def failed(checks: Sequence[Check], answer: str) -> list[str]:
-    """Return the checks that do not hold of an answer, in words; those of kind `passes` are for evaluators to say.
+    """Return the checks that do not hold of an answer, in words; those of kind `passes` are left to evaluators.
 
     >>> failed([Check(kind="contains", value="[yes]"), Check(kind="excludes", value="sorry")], "Sorry: [Yes]")
     ['excludes "sorry"']

@@ -12,15 +12,15 @@ Form = Literal["ndjson", "openai", "promptfoo"]
 
 
 class NotExported(ValueError):
-    """A file is no eval set that was exported."""
+    """A file is not an exported eval set."""
 
 
 class _Line(EvalCase, frozen=True, kw_only=True):
-    id: str  # As it was written; that of the content is compared with it.
+    id: str  # As written; it is compared with the id of the content.
 
 
 def exported(cases: Iterable[EvalCase], form: Form) -> str:
-    """Return cases as lines: all that is known of each, or as OpenAI's evals or promptfoo read them."""
+    """Return cases as lines: with all their fields, or as OpenAI's evals or promptfoo read them."""
     return "".join(msgspec.json.encode(_FORMS[form](case)).decode() + "\n" for case in cases)
 
 
@@ -42,7 +42,7 @@ def _openai(case: EvalCase) -> dict[str, Any]:
 
 
 def read_exported(text: bytes, model: str) -> list[EvalCase]:
-    """Return the cases that were written as ndjson, in order. NotExported where a line is none, or was changed."""
+    """Return the cases that were written as ndjson, in order. NotExported if a line is not a case, or was changed."""
     cases = []
     for number, line in enumerate(text.splitlines(), 1):
         try:

@@ -1,9 +1,9 @@
 """Two versions on one eval set: which cases broke, and whether that may be chance.
 
-A case is asked once; what fails is asked again, and it fails where more than half of its answers do. One whose answers
+A case is asked once, and again if it fails; it has failed if more than half of its answers fail. A case whose answers
 differ is flaky. Cases that one version passes and the other fails are compared by McNemar's exact test (McNemar 1947,
 "Note on the sampling error of the difference between correlated proportions", Psychometrika 12, 153-157): were both
-versions alike, each of them would be as likely to be broken as mended.
+versions alike, each such case would be as likely to be broken as mended.
 """
 
 from collections.abc import Mapping, Sequence
@@ -36,7 +36,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def outcome(self) -> Outcome:
-        """What they come to: more than half of the answers decide; without any nobody knows."""
+        """The outcome by more than half of the answers; unknown without any."""
         known = [each.passed for each in self.answers if each.passed is not None]
         if not known:
             return "unanswered"
@@ -49,7 +49,7 @@ class Tried(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def worst(self) -> Answered:
-        """The answer that says most of why it failed."""
+        """The answer that says most about why the case failed."""
         return next((each for each in self.answers if each.passed is False), self.answers[-1])
 
 
@@ -73,9 +73,9 @@ class GateResult(msgspec.Struct, frozen=True, kw_only=True):
 def gate_result(
     order: Sequence[str], candidate: Mapping[str, Tried], baseline: Mapping[str, Tried] | None
 ) -> GateResult:
-    """Return the comparison. Without a baseline whatever fails is said to be broken, and there is no p-value.
+    """Return the comparison. Without a baseline every failed case counts as broken, and there is no p-value.
 
-    A case that the baseline did not answer is taken for one that it passed: an outage excuses nothing.
+    A case that the baseline did not answer counts as passed by it: an outage excuses nothing.
     """
     ours = {case: candidate[case].outcome for case in order}
     theirs = {case: "passed" if baseline is None else baseline[case].outcome for case in order}
@@ -95,7 +95,7 @@ def gate_result(
 
 
 def mcnemar(broke: int, mended: int) -> float:
-    """Return the chance that at least `broke` of all cases that differ are broken, were the versions alike.
+    """Return the chance that at least `broke` of the cases that differ would be broken, were the versions alike.
 
     >>> mcnemar(5, 0), mcnemar(0, 0), mcnemar(2, 1)
     (0.03125, 1.0, 0.5)

@@ -21,7 +21,7 @@ def junit(
 ) -> bytes:
     """Return the XML. A case that the baseline fails as well is skipped where `allow_known`, else a failure.
 
-    Where answers were compared that is a test case of its own: green XML is a version that may be released.
+    A comparison of answers is a test case of its own: so green XML means that the version may be released.
     """
     tests = [_test(case, tries[case.id], found, allow_known) for case in cases]
     tests += [] if preferences is None else [_compared(preferences, cases[0].model)]

@@ -6,11 +6,11 @@ import msgspec
 
 from operators.evals.gate_result import mcnemar
 
-CHANCE = 0.05  # A candidate that is preferred so much less often that chance does so no more often is not released.
+CHANCE = 0.05  # A candidate is not released if chance alone makes so bad a result less likely than this.
 
 
 class Preferences(msgspec.Struct, frozen=True, kw_only=True):
-    """What an evaluator said of two answers, by case: candidate, baseline or tie; "" where it did not say."""
+    """Which answer an evaluator preferred, by case: candidate, baseline or tie; "" where it did not judge."""
 
     evaluator: str
     by_case: Mapping[str, str]
@@ -20,7 +20,7 @@ class Preferences(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def p_value(self) -> float:
-        """The chance that the baseline is preferred so often or more, of the pairs that are no tie, were both alike."""
+        """The chance that the baseline is preferred at least so often, ties left out, were both versions alike."""
         return mcnemar(self.count("baseline"), self.count("candidate"))
 
     @property

@@ -1,7 +1,7 @@
 """Versions of a model's eval set: numbered, never changed, each named by a hash of the ids of its cases.
 
-A new version has all cases of the last one, and some more. Two people who make one at the same time make two with one
-number; the next has the cases of both.
+A new version has all cases of the last one, and some more. Two people who each make one at the same time make two with
+the same number; the next version has the cases of both.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -69,7 +69,7 @@ def set_columns(set_: EvalSet) -> dict[str, Any]:
 
 
 def set_of(row: Mapping[str, Any]) -> EvalSet:
-    """Return the version that a row of table `eval_set` is. NoSet where it was changed."""
+    """Return the version in a row of table `eval_set`. NoSet if it was changed."""
     known = {name: row[name] for name in EvalSet.__struct_fields__ if name != "cases"}
     found = EvalSet(**known, cases=tuple(row["cases"]))
     if found.hash != row["hash"]:
