@@ -1,1 +1,1 @@
-"""A sample of the requests on its way to its judgements: who is drawn, what is asked, what is said of it."""
+"""A sample of the requests is judged: which are drawn, what evaluators are asked, and what is written of it."""

@@ -1,4 +1,4 @@
-"""Who is asked for what of a request: at once those that nothing gates, then those whose gate let the answer pass."""
+"""Asks evaluators to judge a request: at once those without a gate, the others when their gate passes the answer."""
 
 import logging
 from collections import Counter, deque
@@ -12,7 +12,7 @@ from operators.evaluators.registry import evaluator_kind_of
 from operators.policy.evaluators import AnswerEvaluator
 from operators.policy.policy import Policy
 
-FAILED = "evaluator_failed"  # It met a text that it was not made for.
+FAILED = "evaluator_failed"  # The evaluator met a text that it was not made for.
 
 log = logging.getLogger("rollguard")
 
@@ -29,11 +29,11 @@ class Asking:
         self._logged: set[tuple[str, str]] = set()
 
     def begin(self, work: Work) -> None:
-        """Ask those that nothing gates."""
+        """Ask the evaluators that no gate holds back."""
         self._ask_after(work, None)
 
     def gather(self) -> None:
-        """Take in the judgements that have come meanwhile, and ask those that waited for them."""
+        """Take in the judgements that have come meanwhile, and ask the evaluators that waited for them."""
         while self._finished:
             work, evaluator, done = self._finished.popleft()
             self._learn(work, evaluator, self._guarded(evaluator, done.result))
@@ -53,9 +53,9 @@ class Asking:
         future.add_done_callback(lambda done: self._finished.append((work, evaluator, done)))
 
     def _guarded(self, evaluator: AnswerEvaluator, judge: Callable[[], Judged]) -> Judged:
-        """Return a judgement; whatever goes wrong costs that one alone, as else the same answer would stop every run.
+        """Return a judgement; an error costs only this one: else the same answer would stop every run.
 
-        What was given up because all ends is no judgement: CancelledError.
+        A judgement that was given up at shutdown is none: CancelledError.
         """
         try:
             return judge()

@@ -1,10 +1,10 @@
-"""Whether a judge is to be believed: by cases whose scores people have given, judged again and again.
+"""Whether a judge is to be believed: it judges, again and again, cases that people have scored.
 
 A judge is not believed while it agrees with its golden cases surely less than the policy asks, or surely less than it
-did at first; and for a while after it has changed, as what it says then is not comparable with what was said before.
-Of two rounds the same cases are compared, by the exact test of McNemar: a judge that errs at random loses as many cases
-as it wins. (Q. McNemar, "Note on the sampling error of the difference between correlated proportions or percentages",
-Psychometrika 12 (1947), 153-157; exact: the binomial of the cases that changed.)
+did at first; nor for a while after it has changed, when its judgements are not comparable with earlier ones. Two rounds
+are compared case by case, by the exact test of McNemar: a judge that errs at random loses as many cases as it wins.
+(Q. McNemar, "Note on the sampling error of the difference between correlated proportions or percentages", Psychometrika
+12 (1947), 153-157; exact: the binomial of the cases that changed.)
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,8 +19,8 @@ from operators.evaluators.case import JudgedCase, Score
 from operators.evaluators.llm import Llm
 from operators.stats.binomial_tails import surely_below
 
-DOUBT = 0.001  # The chance of disbelieving a judge wrongly, at one round.
-BELIEF = 0.1  # By then it is believed again only when this much says that it agrees no less.
+DOUBT = 0.001  # The chance of wrongly disbelieving a judge in one round.
+BELIEF = 0.1  # A judge that is not believed is believed again only once the same test no longer fails at this chance.
 Doubt = Literal["", "new", "disagrees"]
 
 
@@ -44,11 +44,10 @@ class GoldenCase(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
 
 
 class Agreement(msgspec.Struct, kw_only=True):
-    """What is known of one judge; saved. `first` and `last` say of each case whether it agreed, by number.
+    """What is known of one judge; saved. `first` and `last` say, by number of the case, whether it agreed.
 
-    `first` are the outcomes of the first source that judged the cases that `cases` stands for: a later one that surely
-    agrees less is not believed either. `changed_ms` is when the source became another than before, None where nobody
-    has seen another.
+    `first` are the outcomes of the first source that judged the cases of digest `cases`: a later source that surely
+    agrees less is not believed either. `changed_ms` is when the source changed, None if no change was seen.
     """
 
     source: str = ""
@@ -59,7 +58,7 @@ class Agreement(msgspec.Struct, kw_only=True):
     disagrees: bool = False
 
     def begin(self, source: str, cases: str, now_ms: int) -> None:
-        """Note the source that judges now, and by what golden cases it is judged."""
+        """Note the present source, and the digest of the golden cases that it is judged by."""
         if source != self.source:
             self.changed_ms = now_ms if self.source else None
             self.source, self.last = source, {}
@@ -70,7 +69,7 @@ class Agreement(msgspec.Struct, kw_only=True):
         """Take the outcome of a golden case; `least` is the agreement that the policy asks for."""
         self.first.setdefault(number, agrees)
         self.last[number] = agrees
-        # Near one limit alone chance would have it believed in one round and not in the next.
+        # With a single limit a judge near it would be believed in one round and not in the next, by chance.
         self.disagrees = self._disagrees(least, BELIEF if self.disagrees else DOUBT)
 
     def doubt(self, evaluator: Llm, now_ms: int) -> Doubt:
@@ -86,17 +85,17 @@ class Agreement(msgspec.Struct, kw_only=True):
             return True
         lost = sum(self.first[number] and not agrees for number, agrees in self.last.items())
         won = sum(agrees and not self.first[number] for number, agrees in self.last.items())
-        # The chance of so many lost or more, of all that changed, where a loss is as likely as a win.
+        # The chance of at least so many losses among the cases that changed, were a loss as likely as a win.
         return lost > won and float(betainc(lost, won + 1, 0.5)) < chance
 
 
 def digest_of(cases: Sequence[GoldenCase]) -> str:
-    """Return what tells one golden set from another, "" for none."""
+    """Return the digest of a golden set, "" for an empty one."""
     return blake2b(msgspec.json.encode(cases), digest_size=8).hexdigest() if cases else ""
 
 
 def agreements(evaluator: Llm, case: GoldenCase, scores: Sequence[Score]) -> Mapping[str, tuple[bool, bool]]:
-    """Return by criterion that has a label whether people, and whether the judge, let the case pass."""
+    """Return, by criterion that has a label, whether people and whether the judge pass the case."""
     scored = {score.criterion: score.value >= evaluator.pass_score for score in scores}
     return {
         name: (label >= evaluator.pass_score, scored[name]) for name, label in case.labels.items() if name in scored

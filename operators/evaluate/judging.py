@@ -10,14 +10,14 @@ TOO_LONG = "too_long"
 
 
 def shown_to(evaluator: AnswerEvaluator, case: JudgedCase, chars_max: int) -> JudgedCase:
-    """Return a case as it leaves to an evaluator that does not run here: cut, and redacted where it wants that."""
+    """Return a case as it is sent to an evaluator that does not run here: cut, and redacted if it wants that."""
     if isinstance(evaluator, Llm) and evaluator.texts == "redacted":
         return redacted(case, chars_max)
     return judged_here(case, chars_max)
 
 
 def judged_at_once(evaluator: AnswerEvaluator, case: JudgedCase, chars_max: int) -> Judged:
-    """Return the judgement of an evaluator that runs here. NotJudged, and whatever it raises."""
+    """Return the judgement of an evaluator that runs here. Raises NotJudged, and whatever the evaluator raises."""
     kind = evaluator_kind_of(evaluator)
     if kind.whole and len(case.output) > chars_max:
         return Judged(fault=TOO_LONG)

@@ -1,8 +1,8 @@
-"""One partition of events on its way to its judgements: who is drawn, who judges, and what is said, in order.
+"""Judges one partition of events: which requests are drawn, who judges them, and what is written, in order.
 
-Judgements take seconds and come in any order; what is said of requests keeps the order of the log. So a request waits
-for those before it, each of which ends by its own deadline, and how many wait has a limit. Nothing here waits: whoever
-owns it gives it messages, and asks what is settled.
+Judgements take seconds and come in any order; what is written keeps the order of the log. So a request waits for those
+before it, each of which ends by its own deadline, and the number of those that wait has a limit. No call here blocks:
+the owner gives messages, and asks what is settled.
 """
 
 from collections import Counter, OrderedDict, deque
@@ -31,7 +31,7 @@ from operators.wire.evaluator_models import is_evaluator_model
 from operators.wire.events import Request, ms_of
 
 CHUNK = 1_000  # Messages decoded at once.
-REMEMBERED_MAX = 100_000  # Requests that were drawn, of which a copy is not judged again.
+REMEMBERED_MAX = 100_000  # Requests that were drawn: a copy of one is not judged again.
 
 
 class EvaluatedState(msgspec.Struct, kw_only=True):
@@ -43,10 +43,10 @@ class EvaluatedState(msgspec.Struct, kw_only=True):
 
 
 class Judgements(msgspec.Struct, frozen=True, kw_only=True):
-    """What is said of the next requests, in order, and what judging came to.
+    """What is written of the next requests, in order, and statistics of judging.
 
     `judged` counts by evaluator, `failed` by fault, `skipped` by reason; `rates` has by evaluator the least factor that
-    its rate has fallen to, 1.0 for not at all; `doubts` why a judge is not believed, "" where it is.
+    its rate has fallen to, 1.0 for none; `doubts` says why a judge is not believed, "" if it is.
     """
 
     feedback: Sequence[Complete]
@@ -59,10 +59,10 @@ class Judgements(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EvaluatedLog:
-    """Takes the messages of a partition in order, in the format `form`; `name` is that of its log, for ever.
+    """Takes the messages of a partition in order, in the format `form`; `name` names its log, for ever.
 
-    Where it is not `live`, as of files, judgements are said at the time of their requests and as much later as they
-    took: when they would have been said then.
+    If it is not `live`, as for files, judgements are dated as if made when the requests were: the time of the request
+    plus what judging took.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class EvaluatedLog:
         self._remembered: OrderedDict[tuple[str, int | None, str, str], None] = OrderedDict()
         self._rates: dict[str, float] = {}
         self._live, self._written_ms = live, 0
-        self.refused = 0  # Items that are no event, or none that can be used.
+        self.refused = 0  # Items that are not events, or cannot be used.
 
     def __len__(self) -> int:
         """How many requests wait for their judgement, or for one before them."""
@@ -101,7 +101,7 @@ class EvaluatedLog:
 
     @property
     def full(self) -> bool:
-        """Whether no more may be taken for now."""
+        """Whether no more messages may be taken for now."""
         return len(self._works) >= self._policy.evaluate.waiting_max
 
     @property
@@ -110,7 +110,7 @@ class EvaluatedLog:
         return self._works[0].position if self._works else None
 
     def take(self, messages: Messages, now_ms: int) -> int:
-        """Take the next messages, read at `now_ms` [Unix ms]; return how many events there were."""
+        """Take the next messages, read at `now_ms` [Unix ms]; return the number of events."""
         count = 0
         for start in range(0, len(messages), CHUNK):
             decoded = self._decoder.decode(messages.part(start, start + CHUNK))
@@ -166,14 +166,14 @@ class EvaluatedLog:
     def _within_means(
         self, request: Request, full: Mapping[str, Drawn], received_ms: int, now_ms: int
     ) -> Mapping[str, Drawn]:
-        """Return what is drawn by rates that have fallen as far as they must; the rest is counted."""
+        """Return what is drawn at rates lowered as far as backlog and budgets demand; count what that leaves out."""
         behind = halvings_behind(now_ms - received_ms, self._policy.evaluate.behind_max_ms)
         factors: dict[str, float] = {}
         for name in full:
             less = self._budgets[name].halvings(received_ms) if name in self._budgets else 0
             factors[name] = 0.0 if less is None else 0.5 ** min(behind + less, HALVINGS_MAX)
         for name, factor in factors.items():
-            self._rates[name] = min(factor, self._rates.get(name, 1.0))  # Of a backlog the last ones came just now.
+            self._rates[name] = min(factor, self._rates.get(name, 1.0))  # The last requests of a backlog came just now.
         drawn = full if min(factors.values()) >= 1.0 else self._sampling.draw(request, factors)
         for name in self._budgets.keys() & drawn.keys():
             self._budgets[name].ask(received_ms)
@@ -181,7 +181,7 @@ class EvaluatedLog:
         return drawn
 
     def _golden_round(self, evaluator: Llm, place: tuple[int, int], received_ms: int, asked_ms: int) -> Iterator[Work]:
-        """Begin a round of golden cases where one is due: by the log's own time, so that a restart agrees."""
+        """Begin a round of golden cases if one is due: by the log's own time, so that a restart begins the same."""
         self._judges.agreements.setdefault(evaluator.name, Agreement()).begin(
             evaluator.source, self._digests[evaluator.name], received_ms
         )
@@ -204,7 +204,7 @@ class EvaluatedLog:
             )
 
     def settled(self, now_ms: int) -> Judgements:
-        """Return, and forget, what is said at `now_ms` of the next requests of which all is judged."""
+        """Return, and forget, what is written at `now_ms` of the next requests that are fully judged."""
         self._asking.gather()
         feedback: list[Complete] = []
         events: list[Complete] = []
@@ -233,7 +233,7 @@ class EvaluatedLog:
         )
 
     def _time_of(self, work: Work, now_ms: int) -> int:
-        """Return when the judgements of a request are said, no earlier than those of the one before."""
+        """Return the time that the judgements of a request are dated, no earlier than those of the one before."""
         if self._live:
             return now_ms
         took_ms = max((each.latency_ms for each in work.judged.values()), default=0.0)

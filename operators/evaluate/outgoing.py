@@ -1,4 +1,4 @@
-"""What is said of a judged request, as JSON: feedback with its context, and the judge's own work as an event."""
+"""What is written of a judged request, as JSON: feedback with its context, and the judge's own work as an event."""
 
 from hashlib import blake2b
 from typing import Any
@@ -16,11 +16,11 @@ from operators.wire.events import NUMBER_MAX, Request, ms_of
 
 GOLDEN = "golden"  # The flag of events that are golden cases, and the source of their labels.
 PASS, FAIL = "pass", "fail"
-MARGIN = 500  # Characters beyond what is told, so that nothing is cut in two before it is redacted.
+MARGIN = 500  # Characters beyond what is kept, so that nothing is cut in two before it is redacted.
 
 
 def judge_id(evaluator: AnswerEvaluator, log: str, position: int, item: int) -> str:
-    """Return the id of a judge's event: the same whenever the same item of a log is judged by the same."""
+    """Return the id of a judge's event: the same whenever the same evaluator judges the same item of a log."""
     source = f"{evaluator.source}\0{log}\0{position}\0{item}".encode()
     return f"j-{blake2b(source, digest_size=12).hexdigest()}"
 
@@ -28,7 +28,7 @@ def judge_id(evaluator: AnswerEvaluator, log: str, position: int, item: int) -> 
 def feedback_of(
     request: Request, evaluator: AnswerEvaluator, score: Score, drawn: Drawn, doubt: Doubt, ts_ms: int
 ) -> bytes:
-    """Return the feedback that a score is."""
+    """Return a score as feedback."""
     fields: dict[str, Any] = {
         "request_id": request.request_id,
         "ts": ts_ms,
@@ -53,13 +53,13 @@ def feedback_of(
 
 
 def cleaned_reason(reason: str) -> str:
-    """Return a reason as it may be written: it may quote an answer, or be what a model says."""
+    """Return a reason redacted and cut: it may quote an answer, or be the words of a model."""
     valid = reason[: REASON_MAX + MARGIN].encode("utf-8", "replace").decode()
     return redact(valid)[0][:REASON_MAX]
 
 
 def event_of(evaluator: AnswerEvaluator, judged: Judged, name: str, request: Request | None, ts_ms: int) -> bytes:
-    """Return the event that one judgement is, of the request or of a golden case."""
+    """Return a judgement, of a request or of a golden case, as an event."""
     fields: dict[str, Any] = {
         "request_id": name,
         "ts": ts_ms,
@@ -84,7 +84,7 @@ def event_of(evaluator: AnswerEvaluator, judged: Judged, name: str, request: Req
 
 
 def label_of(evaluator: AnswerEvaluator, criterion: str, name: str, labelled: bool, judged: bool, ts_ms: int) -> bytes:
-    """Return the label of a golden case for a judge's event: what people, and what the judge let pass."""
+    """Return the label of a golden case for a judge's event: whether people and whether the judge pass it."""
     return msgspec.json.encode(
         {
             "request_id": name,

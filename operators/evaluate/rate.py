@@ -1,7 +1,7 @@
-"""How far the rate of judging falls: openly, for all alike, and no further than it has to.
+"""How far the rate of judging falls: openly, for all requests alike, and no further than it has to.
 
-Two things make it fall: a judge that cannot keep up with what comes, and a budget that is spent sooner than its time
-passes. It is halved as often as needed; as rates nest, what is drawn then would have been drawn before.
+Two things make it fall: a judge that cannot keep up with its input, and a budget that is spent faster than its period
+passes. The rate is halved as often as needed; as rates nest, a lower one draws a part of what a higher one draws.
 """
 
 import msgspec
@@ -10,11 +10,11 @@ from operators.evaluators.llm import Llm, cost_usd
 from operators.spans import DAY_MS, HOUR_MS
 
 HALVINGS_MAX = 10
-AHEAD = 0.02  # Of a budget: the rate is halved for each such part of it that is spent before its time.
+AHEAD = 0.02  # Share of a budget: the rate is halved for each such share that is spent ahead of its time.
 
 
 def halvings_behind(age_ms: int, behind_max_ms: int) -> int:
-    """Return how often the rate is halved where what is read came so long ago.
+    """Return how often the rate is halved when what is read now came `age_ms` ago.
 
     >>> [halvings_behind(age, 60_000) for age in (0, 59_999, 60_000, 119_999, 120_000, 10**12)]
     [0, 0, 1, 1, 2, 10]
@@ -33,7 +33,7 @@ class Spent(msgspec.Struct, kw_only=True):
 
 
 class Budget:
-    """The budget of one evaluator, of which this is one of `parts` partitions; `spent` is saved with its place.
+    """One partition's part of an evaluator's budget, out of `parts`; `spent` is saved with the position in the log.
 
     Time is when requests were received [Unix ms]: a log that is read again spends the budgets of its own days.
     """
@@ -66,7 +66,7 @@ class Budget:
         self.spent.requests += 1
 
     def paid(self, input_tokens: int, output_tokens: int) -> None:
-        """Note what one took."""
+        """Note what one judgement took."""
         self.spent.tokens += input_tokens + output_tokens
         self.spent.usd += cost_usd(self._evaluator, input_tokens, output_tokens)
 

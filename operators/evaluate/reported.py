@@ -1,8 +1,8 @@
-"""What users complain of: such a request is judged whatever the rates are, and its judgement speaks for no version."""
+"""User complaints: such a request is judged whatever the rates are, and its judgement counts for no version."""
 
 from operators.wire.events import Feedback
 
-DOWN = ("down", "no", "bad", "false", "negative")  # Words that are a thumb down.
+DOWN = ("down", "no", "bad", "false", "negative")  # Words that mean a thumbs-down.
 
 
 def is_complaint(item: Feedback) -> bool:

@@ -1,8 +1,8 @@
-"""Which requests are judged: by a hash of the request alone, so that restarts agree and a smaller rate draws a part.
+"""Which requests are judged: by a hash of the request, so that restarts agree and a lower rate draws a subset.
 
-Each evaluator draws for itself, but one that comes after another draws as that one does: else few requests would ever
-pass both. What a larger rate of a slice draws beyond the rate for all is told apart, because it would weigh that slice
-more than the others. So is what is judged because a user complained: such answers are worse than the others.
+Each evaluator draws for itself, but one that is gated by another draws as its gate does: else few requests would ever
+reach both. What a slice's higher rate draws beyond the rate for all is marked, because it would give that slice too
+much weight. So is what is judged because a user complained: such answers are worse than the others.
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,18 +15,18 @@ import msgspec
 from operators.policy.evaluators import AnswerEvaluator, Evaluate, Rate, Sample
 from operators.wire.events import Request
 
-BITS = 53  # As many as a float holds exactly.
+BITS = 53  # As many bits as a float holds exactly.
 
 
 class Drawn(msgspec.Struct, frozen=True, kw_only=True):
-    """Why a request is judged, and the share of its like that is."""
+    """Why a request is judged, and the share of such requests that is."""
 
     sample: Sample
     rate: float
 
 
 def draw_of(evaluator: str, request_id: str) -> float:
-    """Return where a request stands in [0, 1) for an evaluator: it is drawn by all rates above.
+    """Return where a request stands in [0, 1) for an evaluator: every rate above that draws it.
 
     >>> round(draw_of("helpful", "r-1"), 6), draw_of("helpful", "r-1") == draw_of("helpful", "r-1")
     (0.735463, True)
@@ -49,9 +49,9 @@ class Draws:
         self._meant = lru_cache(maxsize=10_000)(self._meant_of)
 
     def draw(self, request: Request, factors: Mapping[str, float] = {}) -> Mapping[str, Drawn]:  # Not written.
-        """Return by evaluator why it judges a request; those that do not are left out. Rates are times `factors`, or 1.
+        """Return, by each evaluator that judges a request, why it does. Rates are multiplied by `factors`, default 1.
 
-        One that is gated is drawn only where its gate is.
+        An evaluator with a gate is drawn only if its gate is.
         """
         found: dict[str, Drawn] = {}
         for name in self._meant(request.model):
@@ -79,7 +79,7 @@ class Draws:
         return Drawn(sample="report", rate=1.0) if reported else None
 
     def _root(self, evaluator: AnswerEvaluator) -> str:
-        """Return the first of the evaluators that gate each other."""
+        """Return the first gate in the chain of gates before an evaluator, itself if it has none."""
         return evaluator.name if evaluator.after is None else self._root(self._evaluators[evaluator.after])
 
     def _meant_of(self, model: str) -> list[str]:

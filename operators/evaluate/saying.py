@@ -1,4 +1,4 @@
-"""What is said of what was judged, each with the number that it has within its message, for ever."""
+"""What is written of judged requests: each item with a number within its message that stays the same for ever."""
 
 import logging
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from operators.policy.evaluators import AnswerEvaluator
 from operators.policy.policy import Policy
 from operators.wire.events import Request
 
-# Numbers grow in the order in which things are said: golden cases by evaluator, then the request itself.
+# Numbers grow in the order of writing: golden cases by evaluator, then the request itself.
 CRITERIA, GOLDEN_MAX, EVALUATORS = 100, 400, 100
 OF_REQUEST = EVALUATORS * GOLDEN_MAX * CRITERIA
 ITEM = OF_REQUEST + EVALUATORS * CRITERIA
@@ -27,7 +27,7 @@ log = logging.getLogger("rollguard")
 
 
 class Saying:
-    """Says it of one log; `name` is the log's."""
+    """Makes the feedback and the events of one log, called `name`."""
 
     def __init__(self, name: str, policy: Policy, judges: Judges) -> None:
         self._name, self._judges = name, judges
@@ -36,9 +36,9 @@ class Saying:
         self._numbers = {each: number for number, each in enumerate(self._evaluators)}
 
     def feedback(self, work: Work, ts_ms: int) -> list[Complete]:
-        """Return the feedback of all that judged it, labels where it is a golden case.
+        """Return the feedback of all evaluators that judged it, labels if it is a golden case.
 
-        What cannot be written has failed, and is noted so in `work`.
+        A judgement that cannot be written is noted as failed in `work`.
         """
         found: list[Complete] = []
         for name, judged in work.judged.items():
@@ -56,7 +56,7 @@ class Saying:
         return sorted(found, key=lambda each: each.item)
 
     def events(self, work: Work, ts_ms: int) -> list[Complete]:
-        """Return the events that are the work of judges other than those that are judged here."""
+        """Return an event for each judgement that was not made in this process."""
         found = []
         for name, judged in work.judged.items():
             evaluator = self._evaluators[name]
@@ -70,7 +70,7 @@ class Saying:
         text = event_of(evaluator, judged, name, work.request, ts_ms)
         if len(text) <= self._bytes_max or work.request is None:
             return text
-        # What the judgement took counts all the same, for no slice.
+        # Without slices, the cost of the judgement still counts.
         return event_of(evaluator, judged, name, msgspec.structs.replace(work.request, slices=None), ts_ms)
 
     def _of_one(self, work: Work, evaluator: AnswerEvaluator, ts_ms: int) -> Iterator[Complete]:

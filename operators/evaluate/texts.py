@@ -1,4 +1,4 @@
-"""The case of an event: its texts as they are judged, and as they leave to a model."""
+"""The case of an event: its texts as they are judged, and as they are sent to a model."""
 
 from collections.abc import Mapping
 
@@ -13,7 +13,7 @@ _string = msgspec.json.Decoder(str).decode
 
 
 def case_of(request: Request, chars_max: int, references: Mapping[str, str]) -> JudgedCase | None:
-    """Return what is judged of a request; None where it has no answer. `references` are expected answers by input."""
+    """Return what is judged of a request; None if it has no answer. `references` are expected answers by input."""
     answer = _text(request.output)
     if answer is None:
         return None
@@ -28,7 +28,7 @@ def case_of(request: Request, chars_max: int, references: Mapping[str, str]) -> 
 
 
 def judged_here(case: JudgedCase, chars_max: int) -> JudgedCase:
-    """Return a case whose texts are as long as they may be."""
+    """Return a case whose texts are cut to the permitted length."""
     return msgspec.structs.replace(case, input=case.input[:chars_max], output=case.output[:chars_max])
 
 
@@ -44,7 +44,7 @@ def redacted(case: JudgedCase, chars_max: int) -> JudgedCase:
 
 
 def _text(raw: msgspec.Raw) -> str | None:
-    """Return a text, JSON as the text of it; None where there is none, or it cannot be read."""
+    """Return a string's text, of other JSON its source; None if there is none, or it cannot be read."""
     value = bytes(raw)
     if not value or raw == ABSENT:
         return None

@@ -1,4 +1,4 @@
-"""One request, or golden case, while it is judged: what was asked of whom, and what came of it."""
+"""One request, or golden case, while it is judged: which evaluators were asked, and their judgements."""
 
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
@@ -17,7 +17,7 @@ Ask = Callable[
 
 
 class Judges(msgspec.Struct, frozen=True, kw_only=True):
-    """What judging needs beside the policy: who is asked, expected answers by input, golden cases by evaluator.
+    """What judging needs beside the policy: whom to ask, expected answers by input, golden cases by evaluator.
 
     `agreements` are those of all partitions of a process. This is partition `number` of `parts`, which share budgets
     and golden cases. `reported` are ids of requests that users complain of.
@@ -33,10 +33,10 @@ class Judges(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Work(msgspec.Struct, kw_only=True, eq=False):
-    """A request that stood at `position`, `item` of its log, received at `received_ms`; `open` judgements are not done.
+    """A request at `position` and `item` of its log, received at `received_ms`; `open` judgements are not done.
 
-    `asked_ms` is its own time. A golden case has no `request`, and its number, and the times of the request whose turn
-    it was; nothing `gates` it.
+    `asked_ms` is its own time. A golden case has no `request`, but a number, and the times of the request at which its
+    round began; no gate applies to it.
     """
 
     position: int
