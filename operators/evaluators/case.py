@@ -1,10 +1,10 @@
-"""What is judged, and what a judgement says."""
+"""A case that is judged, and its judgement."""
 
 from collections.abc import Sequence
 
 import msgspec
 
-REASON_MAX = 500  # Characters of why a score was given.
+REASON_MAX = 500  # Characters of the reason for a score.
 
 
 class JudgedCase(msgspec.Struct, frozen=True, kw_only=True):
@@ -21,7 +21,7 @@ class JudgedCase(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Score(msgspec.Struct, frozen=True, kw_only=True):
-    """What is said of one criterion: a number on a scale, or whether the answer passes."""
+    """The score for one criterion: a number on a scale, or whether the answer passes."""
 
     criterion: str
     value: float | bool
@@ -29,9 +29,9 @@ class Score(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Judged(msgspec.Struct, frozen=True, kw_only=True):
-    """What judging one case came to: its scores, none with a `fault`, one word of a short list; and what it took.
+    """The judgement of one case: scores, or a `fault`, one word of a short list; and what judging took.
 
-    Without scores and fault the evaluator has nothing to say of such a case.
+    With neither, the evaluator has nothing to say about such a case.
     """
 
     scores: Sequence[Score] = ()
@@ -51,4 +51,4 @@ class NotJudged(Exception):
 
 
 class UnusableAnswer(ValueError):
-    """A judge said something that is no judgement."""
+    """A judge's answer is not a judgement."""

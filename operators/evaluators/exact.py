@@ -1,4 +1,4 @@
-"""`exact`: the answer is the one that is expected. Of a request of which nobody knows that, it says nothing."""
+"""`exact`: the answer is the expected one. Requests without an expected answer get no judgement."""
 
 from collections.abc import Sequence
 from typing import Literal
@@ -10,9 +10,9 @@ from operators.texts import cut
 
 
 class Exact(AnswerEvaluator, frozen=True, kw_only=True):
-    """`compare` says what must be equal: the text, runs of blank space as one; the words in any case; the number.
+    """`compare` says what must be equal: the text, runs of blank space as one; the words in any case; or the number.
 
-    Where `contains`, the answer may hold more than what is expected.
+    With `contains`, the answer may hold more than the expected text.
     """
 
     compare: Literal["text", "words", "number"] = "text"

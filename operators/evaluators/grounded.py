@@ -1,6 +1,6 @@
 """`grounded`: numbers and ids in the answer occur in the request or in the names of the documents it was given.
 
-Cheap, and blind to all that is no number and no id: it finds figures, order numbers and sources that were made up.
+Cheap, and blind to everything but numbers and ids: it finds made-up figures, order numbers and sources.
 """
 
 import re
@@ -13,19 +13,19 @@ from operators.evaluators.case import JudgedCase, Score
 from operators.evaluators.kind import EvaluatorKind, passes
 from operators.policy.evaluators import AnswerEvaluator
 
-# A number of two digits or more, or a word with a digit in it; shorter ones are counts, and numbers of items of lists.
+# A number of two digits or more, or a word with a digit in it; single digits are counts, or number the items of lists.
 _TOKEN = re.compile(r"[A-Za-z0-9]+(?:[._/-][A-Za-z0-9]+)*")
 _SHOWN = 5
 
 
 class Grounded(AnswerEvaluator, frozen=True, kw_only=True):
-    """So many numbers and ids in an answer may occur nowhere else."""
+    """At most `missing_max` numbers and ids of an answer may occur nowhere else."""
 
     missing_max: Annotated[int, Meta(ge=0)] = 0
 
 
 def _tokens(text: str) -> Iterator[str]:
-    """Yield what has a digit, thousands written without separators.
+    """Yield the words with a digit, of thousands without separators.
 
     >>> list(_tokens("In 2024 order A-17 cost 1,250.00 USD; 3 items"))
     ['2024', 'a-17', '1250.00']

@@ -18,11 +18,11 @@ from operators.policy.errors import PolicyError
 from operators.policy.evaluators import AnswerEvaluator
 from operators.texts import cut
 
-_DETAIL_MAX = 200  # Characters of what the library says, which quotes the answer.
+_DETAIL_MAX = 200  # Characters of the library's message, which quotes the answer.
 
 
 class JsonSchema(AnswerEvaluator, frozen=True, kw_only=True):
-    """`schema` is the schema as a table. Without, any JSON passes."""
+    """`schema` is the schema as a table. Without one, any JSON passes."""
 
     schema: dict[str, Any] = msgspec.field(default_factory=dict)
 

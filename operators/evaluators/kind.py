@@ -1,4 +1,4 @@
-"""What a kind of evaluator brings: its keys in the policy, its words, the criteria it scores, and how it scores.
+"""What defines a kind of evaluator: its keys in the policy, its words, the criteria it scores, and how it scores.
 
 A kind is one file beside this one, and one line in `registry.py`.
 """
@@ -28,18 +28,18 @@ def _named(evaluator: AnswerEvaluator) -> tuple[str, ...]:
 
 
 def _nowhere(evaluator: AnswerEvaluator, case: JudgedCase) -> Sequence[Score]:
-    """Stand in for kinds that are not run here."""
+    """Stand in for `scores` of kinds that are not run here."""
     raise TypeError(f"{evaluator.name} is not evaluated here")
 
 
 class EvaluatorKind(msgspec.Struct, Generic[E], frozen=True, kw_only=True):
     """A kind of evaluator: `name` names it in a policy, `evaluator` has its keys.
 
-    `runs` says where: `here`, by `scores`, which takes microseconds; by a `model` behind an address; in a `process` of
-    its own. `scores` returns nothing where a case is none that it can judge. `passed` says whether what comes `after`
-    it is judged. Where `whole`, an answer that is longer than what is judged of a text is none that it can judge.
-    `scores` may raise NotJudged. `check` raises PolicyError for what the types of the keys cannot say; `key` is where
-    the evaluator stands. `words` say in `rollguard check` what it judges.
+    `runs` says where: `here`, by `scores`, which takes microseconds; by a `model` behind an address; or in a `process`
+    of its own. `scores` returns nothing for a case that it cannot judge, or raises NotJudged. `passed` says whether the
+    evaluators `after` it judge too. If `whole`, it cannot judge an answer that is longer than texts are judged. `check`
+    raises PolicyError for what the types of the keys cannot say; its argument `key` is where the evaluator stands in
+    the policy. `words` say in `rollguard check` what it judges.
     """
 
     name: str
@@ -54,7 +54,7 @@ class EvaluatorKind(msgspec.Struct, Generic[E], frozen=True, kw_only=True):
 
 
 def passes(evaluator: AnswerEvaluator, good: bool, reason: str) -> tuple[Score]:
-    """Return the one score of an evaluator that says yes or no; why is said of a no."""
+    """Return the one score of an evaluator that says yes or no; only a no has a reason."""
     return (Score(criterion=evaluator.name, value=good, reason="" if good else reason),)
 
 

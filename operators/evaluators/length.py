@@ -14,7 +14,7 @@ Characters = Annotated[int, Meta(ge=0)]
 
 
 class Length(AnswerEvaluator, frozen=True, kw_only=True):
-    """Blank space around the answer is not counted. A text that was cut for judging is as long as it was cut to."""
+    """Blank space around the answer does not count. A text that was cut for judging counts as cut."""
 
     chars_min: Characters = 1
     chars_max: Characters | None = None

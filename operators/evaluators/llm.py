@@ -23,13 +23,13 @@ Price = Annotated[float, Meta(ge=0, le=1e6)]
 
 
 class Llm(AnswerEvaluator, frozen=True, kw_only=True):
-    """`endpoint` is what stands before `/chat/completions`; `key_env` names the variable with its key.
+    """`endpoint` is the address before `/chat/completions`; `key_env` names the variable with its key.
 
-    `criteria` has a rubric by name, `task` says what the judged program is for. An answer passes with `pass_score`.
-    A call has `timeout`, all calls of one judgement have `deadline`. `concurrency` is how many go on at once.
-    A partition of the input has its part of the budgets, by the log's own hours and days (UTC).
-    Every `golden_every` of the log the cases of the file `golden` are judged; less agreement with their labels than
-    `agreement_min`, surely, and the judge is not trusted.
+    `criteria` has a rubric by name, `task` says what the judged program is for. An answer passes from `pass_score` on.
+    A call may take `timeout`, all calls of one judgement `deadline`. `concurrency` is how many run at once.
+    Each partition of the input has an equal part of the budgets, by the log's own hours and days (UTC).
+    Every `golden_every` of the log the cases of the file `golden` are judged; a judge that surely agrees with their
+    labels less than `agreement_min` is not trusted.
     """
 
     unversioned = AnswerEvaluator.unversioned | {
@@ -115,7 +115,7 @@ def body_of(evaluator: Llm, case: JudgedCase) -> bytes:
 
 
 def cost_usd(evaluator: Llm, input_tokens: int, output_tokens: int) -> float:
-    """Return what so many tokens cost."""
+    """Return the cost of these tokens."""
     return (input_tokens * evaluator.usd_per_1m_input + output_tokens * evaluator.usd_per_1m_output) / 1e6
 
 

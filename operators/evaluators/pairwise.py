@@ -1,6 +1,6 @@
-"""Which of two answers is better, by the criteria of an `llm` evaluator: asked twice, with the answers swapped.
+"""Which of two answers is better, by the criteria of an `llm` evaluator: it is asked twice, with the answers swapped.
 
-Judges prefer what stands first, or last. So only what is said in both orders counts, and all else is a tie. (L. Zheng
+Judges prefer what stands first, or last. So only a preference in both orders counts; all else is a tie. (L. Zheng
 and others, "Judging LLM-as-a-judge with MT-Bench and Chatbot Arena", NeurIPS 2023, section 3.4.)
 """
 
@@ -63,7 +63,7 @@ def _schema(criteria: Sequence[str]) -> dict[str, Any]:
 
 
 def read_preference(completion: Completion, criteria: Sequence[str]) -> list[Score]:
-    """Return by criterion 1 where the first answer is better, -1 where the second is, 0 for a tie. UnusableAnswer."""
+    """Return, by criterion, 1 if the first answer is better, -1 if the second is, 0 for a tie. UnusableAnswer."""
     try:
         found = _preferred(content_of(completion))
     except (msgspec.DecodeError, RecursionError) as error:
@@ -74,7 +74,7 @@ def read_preference(completion: Completion, criteria: Sequence[str]) -> list[Sco
 
 
 def winner(candidate_first: Mapping[str, float], baseline_first: Mapping[str, float]) -> Winner:
-    """Return whose answer is better, by what was said in both orders: in some criterion, and worse in none.
+    """Return whose answer is better in some criterion and worse in none, by criteria on which both orders agree.
 
     >>> winner({"help": 1.0}, {"help": -1.0}), winner({"help": 1.0}, {"help": 1.0})
     ('candidate', 'tie')

@@ -1,7 +1,7 @@
 """`python`: a function of yours scores the answer, in a process of its own, with a limit on its time.
 
-It is given a dictionary with `request_id`, `input`, `output`, `documents`, `expected`, and returns a number or a
-boolean; or None, where it has nothing to say.
+It is given a dictionary with `request_id`, `input`, `output`, `documents`, `expected`, and returns a number, a boolean,
+or None if it has nothing to say.
 """
 
 from typing import Annotated
@@ -17,7 +17,7 @@ FUNCTION = r"^[A-Za-z_][A-Za-z0-9_.]*:[A-Za-z_][A-Za-z0-9_]*$"
 
 
 class PythonFunction(AnswerEvaluator, frozen=True, kw_only=True):
-    """`function` is `package.module:name`, importable where rollguard runs; with `timeout` its process is ended."""
+    """`function` is `package.module:name`, importable where rollguard runs; after `timeout` its process is ended."""
 
     unversioned = AnswerEvaluator.unversioned | {"timeout_ms"}
 

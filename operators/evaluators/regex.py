@@ -1,4 +1,4 @@
-"""`regex`: the answer holds a pattern, or must not hold it. RE2: its time is linear in the text, whatever that is."""
+"""`regex`: the answer holds a pattern, or must not hold it. RE2 takes time linear in the text, whatever the pattern."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -28,7 +28,7 @@ def _check(evaluator: Regex, key: str) -> None:
 
 @lru_cache(maxsize=256)
 def compiled(pattern: str) -> Any:
-    """Return a pattern of RE2. re2.error if it is none."""
+    """Return a pattern compiled by RE2. re2.error if it is not valid."""
     options = re2.Options()
     options.log_errors = False
     return re2.compile(pattern, options)

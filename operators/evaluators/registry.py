@@ -1,4 +1,4 @@
-"""The kinds of evaluators: a line each."""
+"""The kinds of evaluators, one line each."""
 
 from collections.abc import Mapping
 

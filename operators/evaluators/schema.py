@@ -2,7 +2,7 @@
 
 The library searches `pattern` with a backtracking engine, compares all pairs for `uniqueItems`, and follows a schema
 that refers to itself once for each alternative at each level. Here patterns are RE2, items are compared by hash, and
-each keyword that is applied takes from a number of steps.
+each keyword that is applied uses up steps, whose number is limited.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -19,9 +19,9 @@ from jsonschema.validators import extend
 from operators.evaluators.case import NotJudged
 from operators.evaluators.regex import searched
 
-STEPS_MAX = 50_000  # Of one answer, a step being a keyword applied, an item or a member: half a second at worst.
-DEPTH_MAX = 64  # Of an answer.
-FAULTS_MAX = 20  # Faults of which the best one is told.
+STEPS_MAX = 50_000  # Of one answer. A step is a keyword applied, an item or a member: half a second at worst.
+DEPTH_MAX = 64  # Nested levels of an answer.
+FAULTS_MAX = 20  # The best of so many faults is reported.
 TOO_COMPLEX = "too_complex"
 # Keywords that are refused, as the library has no bounded way to apply them.
 UNBOUNDED = ("unevaluatedItems", "unevaluatedProperties")
@@ -31,17 +31,17 @@ _Keyword = Callable[[Any, Any, Any, Any], Any]
 
 
 class _Steps(msgspec.Struct):
-    """What is left of the steps of one answer."""
+    """The steps that are left for one answer."""
 
     left: int = STEPS_MAX
 
 
-# The library gives a keyword no place of its own; threads have each their own context.
+# The library gives keywords no place to keep state; each thread has its own context.
 _steps: ContextVar[_Steps] = ContextVar("steps")
 
 
 def subschemas(schema: Any) -> Iterator[dict[str, Any]]:
-    """Yield a schema and all schemas in it, without the values that it compares with.
+    """Yield a schema and all schemas in it, but not the values that they compare with.
 
     >>> [sorted(each) for each in subschemas({"properties": {"pattern": {"const": {"pattern": "("}}}})]
     [['properties'], ['const']]
@@ -92,7 +92,7 @@ def _within(value: Any) -> Any:
 def _validator(schema: bytes) -> Any:
     made = msgspec.json.decode(schema)
     for each in list(subschemas(made)):
-        each.pop("$schema", None)  # The library would go on there with a validator of its own.
+        each.pop("$schema", None)  # Else the library would continue there with a validator of its own.
     return _VALIDATOR(made)
 
 
@@ -139,7 +139,7 @@ def _unique(validator: Any, wanted: Any, instance: Any, _: Any) -> Iterator[Vali
 
 
 def _hashable(value: Any) -> Any:
-    """Return what is equal where JSON values are: 1 and 1.0, and not true."""
+    """Return a hashable value that is equal where JSON values are: 1 equals 1.0, but not true."""
     if isinstance(value, dict):
         return "{", frozenset((name, _hashable(each)) for name, each in value.items())
     if isinstance(value, list):
