@@ -1,1 +1,1 @@
-"""Cases: requests that somebody or something complained about, brought together for people to look at."""
+"""Cases: requests that a person or a check complained about, collected for people to look at."""

@@ -1,4 +1,4 @@
-"""What people do with cases: rows of a log that is only ever added to, from which the state of each case follows."""
+"""What people do with cases: rows of an append-only log, from which the state of each case follows."""
 
 import uuid
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ import msgspec
 from operators.triage.cases import NAMESPACE
 
 Type = Literal["claim", "label", "dismiss", "reopen", "convert"]
-# In which states of a case something may be done. What is converted is a test, and stays one.
+# The states of a case in which each action is allowed. A converted case is a test, and stays one.
 ALLOWED: dict[Type, tuple[str, ...]] = {
     "claim": ("open", "claimed", "labelled"),
     "label": ("open", "claimed", "labelled", "dismissed"),
@@ -20,7 +20,7 @@ ALLOWED: dict[Type, tuple[str, ...]] = {
 
 
 class Action(msgspec.Struct, frozen=True, kw_only=True):
-    """One thing that a person did with a case, `at` [Unix ms]."""
+    """One action of a person on a case, `at` [Unix ms]."""
 
     model: str
     at: int
@@ -33,16 +33,16 @@ class Action(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def id(self) -> str:
-        """The same for the same action, so that one that is written twice counts once."""
+        """The same for the same action, so that an action that is written twice counts once."""
         return str(uuid.uuid5(NAMESPACE, msgspec.json.encode(self).decode()))
 
 
 class WrongAction(Exception):
-    """What was asked for cannot be done with a case."""
+    """The action is not allowed on the case."""
 
 
 def check(type_: Type, case: str, status: str) -> None:
-    """Refuse what cannot be done with a case in this state. WrongAction."""
+    """Refuse an action that is not allowed in this state of a case. WrongAction."""
     if status in ALLOWED[type_]:
         return
     why = "label it first: only what is understood becomes a test" if type_ == "convert" else "it is done with"

@@ -1,7 +1,7 @@
-"""Cases: all signals on one request, with what was asked and answered; and which cases tell of the same failure.
+"""Cases: all signals on one request, with what was asked and answered; and which cases show the same failure.
 
-Which cases there are is a function of what is stored: signals, requests, and the cases made before, whose texts and
-signals outlive the request log. Nothing depends on how often, or when, they were made.
+The cases are a function of what is stored: signals, requests, and the cases made before, whose texts and signals
+outlive the request log. Nothing depends on how often, or when, cases are made.
 """
 
 import uuid
@@ -20,7 +20,7 @@ Place = tuple[str, str]  # Model and request_id.
 
 
 class Asked(msgspec.Struct, frozen=True, kw_only=True):
-    """A request as the request log has it, or as its signals tell of it: `ts` is Unix ms."""
+    """A request as the request log has it, or as its signals describe it: `ts` is Unix ms."""
 
     model: str
     version: str
@@ -57,14 +57,14 @@ class Case(Asked, frozen=True, kw_only=True):
 
 
 class RequestSignal(msgspec.Struct, frozen=True, kw_only=True):
-    """A signal and the request that it is about, as far as it says."""
+    """A signal and the request that it is about, as far as the signal describes it."""
 
     signal: Signal
     asked: Asked
 
 
 class Made(msgspec.Struct, frozen=True, kw_only=True):
-    """All cases, in order; how many new ones had no place; and those that are not stored as they are now."""
+    """All cases, in order; how many new ones were left out; and those that differ from what is stored."""
 
     cases: Sequence[Case]
     left_out: int
@@ -81,7 +81,7 @@ def make(
 ) -> Made:
     """Return the cases of some signals and of those that were stored before.
 
-    `requests` are those of the request log; what it has no longer is taken from the stored case, or the signals.
+    `requests` are those of the request log; one that it no longer has is taken from the stored case, or the signals.
     """
     before = {(case.model, case.request_id): case for case in stored}
     signals: dict[Place, set[Signal]] = {place: set(case.signals) for place, case in before.items()}
@@ -104,7 +104,7 @@ def make(
 
 
 def _case(asked: Asked, signals: Sequence[Signal], policy: Policy) -> Case:
-    # The worst one, and of several the first that came: it gives the case its reason.
+    # The worst signal, and the earliest of several, gives the case its reason.
     worst = min(signals, key=lambda each: (-severity_of(each, policy.triage), each))
     fields = {name: getattr(asked, name) for name in Asked.__struct_fields__}
     return Case(
@@ -119,12 +119,12 @@ def _case(asked: Asked, signals: Sequence[Signal], policy: Policy) -> Case:
 
 
 def _kept(signals: Sequence[Signal]) -> tuple[Signal, ...]:
-    """Return the first signals and the last one: what is kept of them says since when, and until when."""
+    """Return the first signals and the last one, so that the case still says since when and until when."""
     return tuple(signals) if len(signals) <= SIGNALS_MAX else (*signals[: SIGNALS_MAX - 1], signals[-1])
 
 
 def _within(cases: list[Case], before: Mapping[Place, Case], new_max: int) -> tuple[list[Case], int]:
-    """Return the cases that were there before and as many new ones as there may be, the worst first."""
+    """Return the cases that were there before and at most `new_max` new ones, the worst; and how many are left out."""
     new = [case for case in cases if (case.model, case.request_id) not in before]
     if len(new) <= new_max:
         return cases, 0
@@ -150,7 +150,7 @@ def _clustered(cases: Sequence[Case], similar: float) -> list[Case]:
 
 
 def _text(case: Case) -> str:
-    """Return what is compared: what was asked and answered, or what people said of it where no texts are kept."""
+    """Return the text to compare: what was asked and answered, or people's comments if no texts are kept."""
     words = f"{case.input}\n{case.output}".strip() or case.prediction
     return words or "\n".join(each.value for each in case.signals)
 
@@ -175,7 +175,7 @@ def triage_case_columns(case: Case) -> dict[str, Any]:
 
 
 def triage_case_of(row: Mapping[str, Any]) -> Case:
-    """Return the case that a row of table `triage_case` is."""
+    """Return the case in a row of table `triage_case`."""
     known = {name: row[name] for name in Case.__struct_fields__ if name not in ("signals", "unsafe")}
     signals = msgspec.json.decode(row["signals"], type=tuple[Signal, ...])
     return Case(**known, signals=signals, unsafe=bool(row["unsafe"]))

@@ -1,15 +1,15 @@
-"""Near duplicates among texts: the same failure, told by many users in almost the same words.
+"""Near duplicates among texts: the same failure, described by many users in almost the same words.
 
-A text is the set of its three-word sequences, in lower case and with all digits alike. Two are near duplicates where
-at least a share `similar` of all sequences of both is in both (their Jaccard similarity). Each text joins the most
-similar of the texts before it that lead a group, or leads one itself; so the groups are a function of the texts in
-their order, and nothing is joined by a chain of others.
+A text is the set of its three-word sequences, in lower case and with all digits alike. Two texts are near duplicates if
+they share at least the part `similar` of all their sequences (their Jaccard similarity). Each text joins the most
+similar of the earlier texts that lead a group, or leads one itself; so the groups are a function of the texts in their
+order, and no two texts are joined by a chain of others.
 
-Which leaders are compared at all is found by MinHash in 24 bands of 3 rows (Broder 1997, "On the resemblance and
+MinHash finds the leaders that are compared, in 24 bands of 3 rows (Broder 1997, "On the resemblance and
 containment of documents", eq. 2; Leskovec, Rajaraman, Ullman, "Mining of Massive Datasets", 3.4): two texts with a
-similarity of 0.6 meet in some band with a chance of 1 - (1 - 0.6^3)^24 = 0.997, of 0.5 with 0.96, and what meets is
-compared exactly. Cost: some 0.3 ms a text of 200 words; of one band no more than CANDIDATES_MAX leaders are compared,
-so a flood of texts costs no more than their number.
+similarity of 0.6 meet in some band with a chance of 1 - (1 - 0.6^3)^24 = 0.997, of 0.5 with 0.96, and those that meet
+are compared exactly. Cost: some 0.3 ms a text of 200 words; at most CANDIDATES_MAX leaders of a band are compared, so
+the cost of a flood of texts grows only with their number.
 """
 
 import re
@@ -22,7 +22,7 @@ import numpy as np
 from operators.arrays import Ints
 
 WORDS = 3  # Of a sequence.
-WORDS_MAX = 2_000  # Of a text that are looked at.
+WORDS_MAX = 2_000  # Only so many words of a text are looked at.
 BANDS, ROWS = 24, 3
 CANDIDATES_MAX = 8
 _WORD = re.compile(r"\w+")
@@ -32,7 +32,7 @@ Shingles = frozenset[int]
 
 
 def _constants(what: str) -> Ints:
-    """Return a number of 64 bits for each row: from a hash, so that they are the same for ever."""
+    """Return a 64-bit number for each row, from a hash, so that it is the same for ever."""
     digests = (blake2b(f"{what} {row}".encode(), digest_size=8).digest() for row in range(BANDS * ROWS))
     return np.array([int.from_bytes(digest, "little") for digest in digests], np.uint64).astype(np.int64)
 
@@ -52,7 +52,7 @@ def normalised(text: str) -> list[str]:
 
 
 def shingles(words: Sequence[str]) -> Shingles:
-    """Return the hashes of all sequences of three words; of fewer words that of all."""
+    """Return the hashes of all sequences of three words; of a shorter text the hash of the whole."""
     if len(words) < WORDS:
         return frozenset([crc32(" ".join(words).encode("utf-8", "replace"))])
     joined = map(" ".join, zip(words, words[1:], words[2:], strict=False))
@@ -60,14 +60,14 @@ def shingles(words: Sequence[str]) -> Shingles:
 
 
 def bands(of: Shingles) -> list[bytes]:
-    """Return what two texts have one of in common, most likely, if they are near duplicates."""
+    """Return the keys of a text: near duplicates most likely have one in common."""
     values = np.fromiter(of, np.uint64, len(of))
     lowest = ((values * _FACTORS + _TERMS) >> _SHIFT).min(axis=1).astype(np.uint32)
     return [bytes([band]) + lowest[band * ROWS : (band + 1) * ROWS].tobytes() for band in range(BANDS)]
 
 
 def similarity(left: Shingles, right: Shingles) -> float:
-    """Return the share of all sequences of both that is in both.
+    """Return the share of the sequences of either that is in both.
 
     >>> similarity(frozenset([1, 2, 3]), frozenset([2, 3, 4]))
     0.5
@@ -77,7 +77,7 @@ def similarity(left: Shingles, right: Shingles) -> float:
 
 
 def leaders(texts: Iterable[str], similar: float) -> list[int]:
-    """Return, of each text, the number of the text that leads its group: its own where it does itself.
+    """Return, for each text, the number of the text that leads its group, which may be itself.
 
     >>> leaders(["the answer is wrong again", "hello", "The answer is wrong, again!"], 0.6)
     [0, 1, 0]

@@ -1,4 +1,4 @@
-"""Signals: what says that a request went wrong, and how bad that is by the policy."""
+"""Signals that a request went wrong, and how bad that is by the policy."""
 
 import msgspec
 
@@ -6,9 +6,9 @@ from operators.archive.redaction import redact
 from operators.policy.privacy import Texts
 from operators.policy.triage import Triage
 
-SIGNALS_MAX = 100  # Kept of one case, the first ones.
+SIGNALS_MAX = 100  # Kept per case: the first ones, and the last.
 VALUE_MAX = 2_000  # Characters of a comment.
-MARGIN = 200  # Beyond those, so that nothing is cut in two before it is seen for what it is.
+MARGIN = 200  # Characters beyond those, so that nothing is cut in two before it is recognised.
 SAFETY = "safety"
 
 
@@ -23,7 +23,7 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
     @property
     def reason(self) -> str:
-        """Kind and name, by which cases are told apart.
+        """Kind and name, which tell cases apart.
 
         >>> Signal(at=0, kind="judge", name="helpful").reason
         'judge helpful'
@@ -32,18 +32,18 @@ class Signal(msgspec.Struct, frozen=True, kw_only=True, order=True):
 
 
 def is_unsafe(signal: Signal, triage: Triage) -> bool:
-    """Whether it says that the answer was unsafe."""
+    """Whether a signal says that the answer was unsafe."""
     return signal.kind == SAFETY or (signal.kind == "flag" and signal.name in triage.unsafe_flags)
 
 
 def severity_of(signal: Signal, triage: Triage) -> float:
-    """Return how bad it is by the policy."""
+    """Return how bad a signal is by the policy."""
     kind = SAFETY if is_unsafe(signal, triage) else signal.kind
     return float(getattr(triage.severity, kind))
 
 
 def comment(text: str, texts: Texts) -> str:
-    """Return what somebody wrote as the policy keeps texts.
+    """Return a comment in the form in which the policy keeps texts.
 
     >>> comment("wrong, ask ann@example.org", "redacted"), comment("wrong", "none")
     ('wrong, ask [EMAIL]', '')
