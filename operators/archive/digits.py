@@ -1,7 +1,7 @@
-"""What a run of digits with separators may hold: cards, national ids, telephone numbers.
+"""Finds cards, national ids and telephone numbers in a run of digits with separators.
 
-A run is read group by group, as people write numbers: (4, 4, 4, 4) is how a card looks, (3, 2, 4) the social security
-number of the United States. Check digits decide where there are some.
+A run is read group by group, as people write numbers: (4, 4, 4, 4) is the shape of a card, (3, 2, 4) that of a social
+security number of the United States. Check digits decide where a number has any.
 """
 
 import re
@@ -22,12 +22,12 @@ from stdnum.se import personnummer as sweden
 from stdnum.us import ssn as usa
 
 CARD, PHONE, NATIONAL_ID = "CARD", "PHONE", "NATIONAL_ID"
-GROUPS_MAX = 7  # In one number, as people write it.
+GROUPS_MAX = 7  # Groups in one number, as people write it.
 DIGITS_MIN, DIGITS_MAX = 8, 19
 
 _GROUP = re.compile(rb"\d+")
 Check = Callable[[str], bool]
-# By the lengths of their groups. Nine digits in one, or twelve, are too often something else.
+# By the lengths of their groups. Nine or twelve digits in one group are too often something else.
 _IDS: dict[tuple[int, ...], tuple[Check, ...]] = {
     (3, 2, 4): (usa.is_valid,),
     (3, 3, 3): (canada.is_valid,),
@@ -49,7 +49,7 @@ _PHONES = {(3, 3, 4), (1, 3, 3, 4), (3, 7), (3, 4, 4)}  # Without a + or 0 in fr
 
 
 def numbers_in(run: bytes) -> Iterator[tuple[int, int, str]]:
-    """Yield (start, stop, kind) of the numbers in a run of digits and separators, from left to right."""
+    """Yield (start, stop, kind) of each number in a run of digits and separators, from left to right."""
     groups = [match.span() for match in _GROUP.finditer(run)]
     lengths = [stop - start for start, stop in groups]
     first = 0
@@ -89,13 +89,13 @@ def _kind(run: bytes, span: list[tuple[int, int]], lengths: tuple[int, ...]) -> 
 
 
 def _is_card(digits: str, lengths: tuple[int, ...]) -> bool:
-    """Tell whether it looks like a card: no issuer's numbers begin with other digits."""
+    """Tell whether digits look like a card: no issuer's numbers begin otherwise."""
     grouped = lengths[0] >= 4 and min(lengths) >= 3
     return len(digits) >= 13 and digits[0] in "23456" and grouped and bool(luhn.is_valid(digits))
 
 
 def _written(run: bytes, span: list[tuple[int, int]], digits: str) -> str:
-    """Return the number as checks want it: two of them tell centuries by the separator."""
+    """Return the number as checks need it: two of them tell the century by the separator."""
     return run[span[0][0] : span[-1][1]].decode("latin-1") if len(span) == 2 else digits
 
 

@@ -1,15 +1,15 @@
-"""What stands for users' and sessions' ids in the request log: most come again and again, and are hashed once."""
+"""The hashes that stand for ids of users and sessions in the request log; an id that recurs is hashed once."""
 
 from collections.abc import Sequence
 
 from operators.pseudonyms import Pseudonyms
 from operators.store.rows import Column, same
 
-IDS_MAX = 100_000  # Remembered of one partition: some 20 MB. Then all are forgotten, and hashed once more.
+IDS_MAX = 100_000  # Remembered per partition: some 20 MB. Then all are forgotten, and hashed once more.
 
 
 class KnownIds:
-    """With `pseudonyms` None ids stand as they are."""
+    """With `pseudonyms` None, ids stay as they are."""
 
     def __init__(self, pseudonyms: Pseudonyms | None) -> None:
         self._known = None if pseudonyms is None else _Hashed(pseudonyms)
@@ -18,7 +18,7 @@ class KnownIds:
         return len(self._known or ())
 
     def column(self, ids: Sequence[str | None]) -> Column:
-        """Return what stands for each id, empty where there is none."""
+        """Return what stands for each id, empty text if there is none."""
         if not any(ids):
             return same("", len(ids))
         if self._known is None:

@@ -1,8 +1,8 @@
-"""One partition of events on its way into the request log: raw messages in, rows out, and why the rest is refused.
+"""Takes one partition of events into the request log: raw messages in, rows out, and why the rest is refused.
 
-It refuses what the monitor refuses of an event by itself: what cannot be read, names that nobody may have, times that
-nobody believes, and what is far behind its partition. The dead letters of those are the monitor's; here they are
-counted. Duplicates are rows that replace each other (`request_rows`).
+It refuses what the monitor refuses by looking at one event: what cannot be read, reserved names, times that cannot be
+true, and events far behind their partition. The monitor writes their dead letters; here they are only counted.
+Duplicates are rows that replace each other (`request_rows`).
 """
 
 from collections import Counter
@@ -31,21 +31,21 @@ from operators.store.rows import Rows
 from operators.window.watermark import NEVER
 from operators.wire.events import Request
 
-# Messages decoded, and taken apart, at once: with more, what was decoded no longer fits the processor's caches.
+# Messages decoded and turned into columns at once: the result of more would not fit the processor's caches.
 CHUNK = 1_000
 
 
 class LogState(msgspec.Struct, frozen=True, kw_only=True):
-    """The time that the partition has reached, `newest` [Unix ms], by its `recent` events, as the monitor reckons."""
+    """The time that the partition has reached, `newest` [Unix ms], by its `recent` events, as in the monitor."""
 
     newest: int = NEVER
     recent: Recent = Recent()
 
 
 class Taken(msgspec.Struct, frozen=True, kw_only=True):
-    """What some messages came to: rows, how many items were refused, by reason, and what else was left out.
+    """The result of some messages: rows, how many items were refused, by reason, and what else was left out.
 
-    `redacted` counts by kind what was replaced in texts.
+    `redacted` counts, by kind, the parts of texts that were replaced.
     """
 
     rows: Sequence[Rows]
@@ -57,10 +57,10 @@ class Taken(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class RequestLog:
-    """Takes the messages of one source in order. With ids hashed `pseudonyms` must have a key, else ValueError.
+    """Takes the messages of one source in order. If ids are hashed, `pseudonyms` must have a key, else ValueError.
 
-    Rows are made of all requests, or of those whose id is in `only`, and given to `pack` some at a time. `form` names
-    the format of the messages.
+    Rows are made of all requests, or of those whose id is in `only`, and given to `pack` a batch at a time. `form`
+    names the format of the messages.
     """
 
     def __init__(
@@ -123,7 +123,7 @@ class RequestLog:
         return request_rows(events, times[keep], place, texts, self._ids, self._policy)
 
     def _sift(self, events: Sequence[Request], origin: Origin) -> tuple[NDArray[np.bool_], Ints, Counter[str]]:
-        """Return which events to keep, the times of all, and how many are refused, by reason; let time go on."""
+        """Return which events to keep, the times of all, and how many are refused, by reason; advance the time."""
         times = times_of([event.ts for event in events])
         reasons = wrong_topic.feedback_faults(events) | reserved.faults_of(events)
         reasons |= faults_of_times(times, origin, self._policy)
@@ -133,7 +133,7 @@ class RequestLog:
         after, recent = advance(self.state.newest, self.state.recent, times[keep], self._policy, appended)
         seen = np.append(self.state.newest, after)
         self.state = LogState(newest=int(seen[-1]), recent=recent)
-        # Each day is a partition of the table: a clock that tells any day would make thousands of them.
+        # Each day is a partition of the table: a wrong clock with random days would make thousands of them.
         behind = keep & (times < seen[np.cumsum(keep) - keep] - self._policy.late_horizon_ms)
         found = Counter(reason for reason, _ in reasons.values())
         if behind.any():

@@ -1,9 +1,8 @@
 """Personal data and secrets in a text, replaced by typed marks such as [EMAIL].
 
-One pass of RE2 finds candidates in time linear in the text, whatever the text is; only those are looked at in Python,
-by check digits where there are some (python-stdnum), so that order numbers and dates stay. It is for what people write
-by accident: names, addresses and what somebody hides on purpose are not found. Cost: some 10 us a kilobyte, and 5 us a
-candidate.
+One pass of RE2 finds candidates in time linear in the text, whatever the text is; only those are examined in Python,
+by check digits where they have any (python-stdnum), so that order numbers and dates stay. It is meant for accidents:
+names, addresses and what somebody hides on purpose are not found. Cost: some 10 us a kilobyte, and 5 us a candidate.
 """
 
 import ipaddress
@@ -18,7 +17,7 @@ EMAIL, IBAN, IP, KEY = "EMAIL", "IBAN", "IP", "KEY"
 NATIONAL_ID = "NATIONAL_ID"
 
 # Repetitions that another alternative may follow are bounded: else a run of letters would be read to its end once for
-# every match in it. The order decides where two begin at the same place.
+# every match in it. Of two alternatives that match at the same place the first wins.
 _SECRET = [
     rb"-----BEGIN [A-Z ]{0,30}PRIVATE KEY-----[A-Za-z0-9+/=\s]*(?:-----END [A-Z ]{0,30}PRIVATE KEY-----)?",
     rb"\beyJ[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]*",
@@ -33,7 +32,7 @@ _SECRET = [
 _EMAIL = rb"[A-Za-z0-9._%+'\x80-\xff-]{1,64}@[A-Za-z0-9\x80-\xff-]{1,63}(?:\.[A-Za-z0-9\x80-\xff-]{1,63}){1,8}"
 _IBAN = rb"\b[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]{4}){2,7}(?:[ -]?[A-Za-z0-9]{1,3})?\b"
 _IP = rb"\b\d{1,3}(?:\.\d{1,3}){3}\b|(?:\b[0-9A-Fa-f]{1,4}:|::)(?:[0-9A-Fa-f]{0,4}:){1,7}[0-9A-Fa-f.]{0,15}"
-# National ids that hold letters: Italy, Spain, the United Kingdom, Finland, Mexico. Those of digits are `digits.py`.
+# National ids that hold letters: Italy, Spain, the United Kingdom, Finland, Mexico. Those of digits alone: `digits.py`.
 _LETTERED = [
     rb"\b[A-Z]{6}\d{2}[A-Z]\d{2}[A-Z]\d{3}[A-Z]\b",
     rb"\b[0-9XYZ]\d{7}-?[A-Z]\b",
@@ -44,18 +43,18 @@ _LETTERED = [
 _DIGITS = rb"(?:\+|\(|\b)\d(?:[ ./()-]{0,2}\d){5,30}\b"
 
 _OF_NUMBERS = b"+()0123456789 ./-"
-_OF_NAMED = (b"=", b":", b" ")  # In every secret that may hold an @, and in no address.
+_OF_NAMED = (b"=", b":", b" ")  # Every secret that may hold an @ has one of these, and no address has.
 
 _CANDIDATES = re2.compile(b"|".join([*_SECRET, _EMAIL, _IBAN, _IP, *_LETTERED, _DIGITS]))
 _IS_SECRET = re2.compile(b"|".join(_SECRET)).fullmatch
 _IS_LETTERED = re2.compile(b"|".join(_LETTERED)).fullmatch
 _IS_IBAN = re2.compile(_IBAN).fullmatch
 
-Span = tuple[int, int, str]  # From byte, to byte, what it is.
+Span = tuple[int, int, str]  # From byte, to byte, kind.
 
 
 def redact(text: str) -> tuple[str, list[str]]:
-    """Return a text with marks in place of what it should not hold, and what each of them stands for.
+    """Return a text with marks in place of what it should not hold, and the kind that each mark stands for.
 
     >>> redact("write to ann@example.org, card 4111 1111 1111 1111, order 4711")
     ('write to [EMAIL], card [CARD], order 4711', ['EMAIL', 'CARD'])
@@ -80,7 +79,7 @@ def _found(data: bytes) -> Iterator[Span]:
 
 
 def _spans(candidate: bytes, start: int) -> Iterator[Span]:
-    """Say what a candidate holds; nothing where it only looked like it. The frequent kinds are told by a glance."""
+    """Yield what a candidate holds; nothing if it was a false match. Frequent kinds are recognised fast."""
     whole = start, start + len(candidate)
     if not candidate.translate(None, _OF_NUMBERS):
         if candidate.count(b".") == 3 and _is_address(candidate):
@@ -108,7 +107,7 @@ def _is_address(candidate: bytes) -> bool:
 
 
 def _iban_length(candidate: bytes) -> int:
-    """Return how many bytes of it are an IBAN: a word of capitals may follow that is none of it. 0 for none."""
+    """Return the length of the IBAN [bytes], 0 for none: a word of capitals that is no part of it may follow."""
     text = candidate.decode("latin-1")
     valid: Callable[[str], bool] = iban.is_valid
     ends = [at for at in range(len(text), 14, -1) if at == len(text) or not text[at].isalnum()]

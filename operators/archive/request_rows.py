@@ -1,7 +1,7 @@
 """The rows of table `request`: thousands of events turned into columns at once.
 
-Events are taken apart by `msgspec.structs.astuple`, and what nobody told is passed over in whole columns, so that an
-event costs little more here than its decoding.
+Events are taken apart by `msgspec.structs.astuple`, and fields that no event has are skipped as whole columns, so that
+an event costs little more here than its decoding.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -22,16 +22,16 @@ from operators.store.rows import Column, Ragged, Rows, same
 from operators.wire.events import Request
 
 FIELDS = Request.__struct_fields__
-RANKS = 1 << 16  # How many logs are told apart where one event stands in several at one position.
-POSITIONS = 1 << 46  # In a log; a version is one signed number with the rank.
+RANKS = 1 << 16  # So many logs can be told apart if an event stands in several at the same position.
+POSITIONS = 1 << 46  # In a log; with the rank they make a version, which is one signed number.
 _PLAIN = ("latency_ms", "ttft_ms", "input_tokens", "output_tokens", "cost_usd", "score")
 _NAMES = ("trace_id", "team", "endpoint", "prompt_version", "error_type", "finish_reason")
 
-Fields = dict[str, Sequence[Any]]  # By field, its value of each event.
+Fields = dict[str, Sequence[Any]]  # By field, its values, one of each event.
 
 
 class RowPlace(msgspec.Struct, frozen=True, kw_only=True):
-    """Where some events stood: the `source`, its `rank` among logs, below RANKS, and of each event where in it."""
+    """Where some events stood: the `source`, its `rank` among logs, below RANKS, and the place of each event in it."""
 
     source: str
     rank: int
@@ -40,7 +40,7 @@ class RowPlace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def row_place_of(source: str, rank: int, origin: Origin) -> RowPlace:
-    """Return where all items stood that were decoded together."""
+    """Return where the items that were decoded together stood."""
     message = origin.messages_of
     item = np.zeros(len(message), np.int64) if origin.item_of is None else ints_of(origin.item_of)
     return RowPlace(source=source, rank=rank, position=ints_of(origin.messages.positions)[message], item=item)
@@ -49,9 +49,9 @@ def row_place_of(source: str, rank: int, origin: Origin) -> RowPlace:
 def request_rows(
     events: Sequence[Request], times: Ints, place: RowPlace, texts: Texts, ids: KnownIds, policy: Policy
 ) -> Rows:
-    """Return a row for each event; `times` [Unix ms] are theirs, `ids` says what stands for a user's.
+    """Return a row for each event; `times` [Unix ms] are theirs, `ids` gives what is stored of user and session ids.
 
-    All requests of versions that the policy of their model calls mirrored are copies.
+    All requests of versions that the policy of their model calls mirrored count as copies.
     """
     fields: Fields = dict(zip(FIELDS, zip(*map(msgspec.structs.astuple, events), strict=True), strict=True))
     count = len(events)
@@ -88,14 +88,14 @@ def request_rows(
 
 
 def _first(place: RowPlace) -> Ints:
-    """Return versions that are larger the earlier an event stood: of copies the first is the one that stays."""
+    """Return row versions that are larger the earlier an event stood: of duplicates the first one stays."""
     later = np.minimum(place.position, POSITIONS - 1)
     return (POSITIONS - 1 - later) * RANKS + (RANKS - 1 - place.rank)
 
 
 def _or(column: Sequence[Any], default: Any) -> Column:
-    """Return a column with `default`, which is empty, in place of None; most have none, or nothing else."""
-    if all(column):  # Five times as fast as to look for None.
+    """Return a column with `default`, an empty value, in place of None; most columns have no None, or only None."""
+    if all(column):  # Five times as fast as looking for None.
         return column
     if not any(column):
         return same(default, len(column))
@@ -151,7 +151,7 @@ def _tools(column: Sequence[Any]) -> dict[str, Column]:
 
 
 def _columns(column: Sequence[Any], read: Mapping[str, Callable[[Any], Any]]) -> dict[str, Column]:
-    """Return what is read of each entry of each event's list, by column."""
+    """Return, by column, what is read of each entry of each event's list."""
     if not any(column):
         return {name: same([], len(column)) for name in read}
     flat, offsets = list(chain.from_iterable(filter(None, column))), _offsets(column)

@@ -1,4 +1,4 @@
-"""Texts as the request log keeps them: not at all, redacted, or as they came; and how many parts were replaced."""
+"""Texts in the form that the request log keeps: none, redacted, or as they came; and how many parts were replaced."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from operators.wire.events import ABSENT as NOTHING
 from operators.wire.events import TEXT_MAX, as_text
 
 ABSENT = (b"", b"null")
-# Beyond the end of what is kept, so that nothing is cut in two before it is seen for what it is.
+# Characters beyond the end of what is kept, so that nothing is cut in two before it is recognised.
 MARGIN = 1_000
 
 _string = msgspec.json.Decoder(str).decode
@@ -22,7 +22,7 @@ _anything = msgspec.json.Decoder().decode
 
 
 class Texts:
-    """Keeps texts by the policy; `replaced` counts by kind what was redacted since it was made."""
+    """Keeps texts as the policy says; `replaced` counts, by kind, all that was redacted so far."""
 
     def __init__(self, archive: Archive) -> None:
         self._keep = archive.texts
@@ -33,7 +33,7 @@ class Texts:
     def column(self, field: str, values: Sequence[msgspec.Raw], redacted: list[int]) -> tuple[Column, Column]:
         """Return the text and the size in bytes of each value of a field; add to `redacted` row by row.
 
-        A value that cannot be read is counted: bytes that are no UTF-8 become U+FFFD, what is no JSON is left out.
+        A value that cannot be read is counted: bytes that are not UTF-8 become U+FFFD, what is not JSON is left out.
         """
         if values.count(NOTHING) == len(values):
             return same("", len(values)), same(0, len(values))
@@ -55,7 +55,7 @@ class Texts:
         return texts, sizes
 
     def predictions(self, values: Sequence[Any], redacted: list[int]) -> Column:
-        """Return predictions as texts: numbers as they are, classes and longer texts as the policy has texts."""
+        """Return predictions as texts: numbers as they are, classes and longer texts as the policy keeps texts."""
         if not any(values) and values.count(None) == len(values):
             return same("", len(values))
         kept = {value: self.shown(value) for value in {value for value in values if type(value) is str}}
@@ -79,7 +79,7 @@ class Texts:
         return text[: self._max], self.replaced.total() - before
 
     def _mended(self, value: bytes) -> tuple[str, int]:
-        """Read a value of which some bytes are no UTF-8; of one that is no JSON nothing is left."""
+        """Read a value in which some bytes are not UTF-8; if it is not JSON, the text is empty."""
         try:
             return self._read(value.decode(errors="replace").encode())
         except UNDECODABLE:
@@ -104,5 +104,5 @@ class Texts:
 
 
 def _scalar(value: object) -> str:
-    """Return the text of a number or boolean; what is neither a class nor a value is none."""
+    """Return the text of a number or boolean, empty for anything else."""
     return as_text(value) if isinstance(value, int | float) else ""

@@ -1,1 +1,1 @@
-"""Feedback that names a request alone, joined with what the request log says of that request."""
+"""Feedback that only names a request, joined with what the request log has of that request."""

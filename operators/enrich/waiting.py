@@ -1,10 +1,10 @@
-"""One partition of feedback on its way to its context: what waits for its request to be archived, and for how long.
+"""Gives one partition of feedback its context: what waits for its request to be archived, and for how long.
 
 Feedback may come before the request log has its request. Then it waits, and so does all that comes after it in its
-partition, as order is kept; but none longer than `wait_ms` after its own message was received. So neither lag nor a
-flood of ids that nobody knows adds up, and who catches up after a pause waits for nothing.
+partition, as order is kept; but no item waits longer than `wait_ms` after its own message was received. So neither lag
+nor waits for a flood of unknown ids add up, and after a pause the backlog does not wait at all.
 
-Whoever owns it asks the request log for the ids that are `due`, and says what it `learned`. Times are given to it.
+The owner asks the request log for the ids that are `due`, passes the answers to `learned`, and gives the time.
 """
 
 from collections import Counter, deque
@@ -30,7 +30,7 @@ from operators.policy.policy import Policy
 from operators.wire.events import Feedback
 
 CHUNK = 4_000  # Messages decoded at once.
-AGAIN_MS_MIN = 500  # Before an id that was not there is looked up again.
+AGAIN_MS_MIN = 500  # Before an id that was not found is looked up again.
 BYTES_MAX = 900_000  # Of one item with its context: brokers take no more than 1 MB by default.
 
 
@@ -43,19 +43,19 @@ class Complete(msgspec.Struct, frozen=True):
 
 
 def bytes_max_of(policy: Policy) -> int:
-    """Return the size [bytes] of the largest item that is written: readers and brokers take no larger one."""
+    """Return the size [bytes] of the largest item to write: readers or brokers take no larger one."""
     return min(policy.dead_letters.message_bytes_max, BYTES_MAX)
 
 
 class Settled(msgspec.Struct, frozen=True, kw_only=True):
-    """What is decided of the next items, in order: the complete ones, and why the others are refused."""
+    """The next items that are decided, in order: the complete ones, and why the others are refused."""
 
     complete: Sequence[Complete]
     rejects: Sequence[Reject]
 
 
 class _Item(msgspec.Struct, kw_only=True):
-    """An item that came: its JSON, when its wait ends, and when to ask for it; then what it came to."""
+    """An item: its JSON, when its wait ends, and when to ask for its request; then the result."""
 
     position: int
     item: int
@@ -76,11 +76,11 @@ class WaitingFeedback:
         self._decoder = FORMATS[form].decoder("feedback", policy)
         self._bytes_max = bytes_max_of(policy)
         self._items: deque[_Item] = deque()
-        self._open: list[_Item] = []  # Those of them that are not settled.
+        self._open: list[_Item] = []  # The items that are not settled.
         self._rejects: list[Reject] = []
 
     def __len__(self) -> int:
-        """How many items wait, for their own request or for that of one before them."""
+        """How many items wait, for their own request or for that of an earlier item."""
         return len(self._items)
 
     @property
@@ -89,7 +89,7 @@ class WaitingFeedback:
         return self._items[0].position if self._items else None
 
     def take(self, messages: Messages, now_ms: int) -> Counter[str]:
-        """Take the next messages, read at `now_ms` [Unix ms]; return of how many items each field was left out."""
+        """Take the next messages, read at `now_ms` [Unix ms]; return, by field, how many items it was left out of."""
         unusable: Counter[str] = Counter()
         for start in range(0, len(messages), CHUNK):
             decoded = self._decoder.decode(messages.part(start, start + CHUNK))
@@ -101,7 +101,7 @@ class WaitingFeedback:
             received = origin.received_ms.tolist()
             for index, item in enumerate(items):
                 if index not in reasons:
-                    # A clock that is ahead, a writer's or the broker's, makes nobody wait longer.
+                    # A writer's or broker's clock that is ahead must not make items wait longer.
                     self._add(item, origin, index, min(received[index], now_ms), now_ms)
         return unusable
 
@@ -123,7 +123,7 @@ class WaitingFeedback:
             self._open.append(added)
 
     def due(self, now_ms: int, count_max: int) -> list[str]:
-        """Return ids to be looked up now, at most so many, the first first."""
+        """Return the ids to look up now, the oldest first, at most `count_max`."""
         found: dict[str, None] = {}
         for each in self._open:
             if each.due_ms <= now_ms:
@@ -133,7 +133,7 @@ class WaitingFeedback:
         return list(found)
 
     def learned(self, asked: Sequence[str], answers: Mapping[str, Sequence[Answer]], asked_ms: int) -> None:
-        """Take what the request log said at `asked_ms` of all the ids `asked`; it has no others than `answers`."""
+        """Take the `answers` of the request log at `asked_ms` to the ids `asked`; it had none of the other ids."""
         names = frozenset(asked)
         for each in self._open:
             if each.feedback.request_id in names:
@@ -151,7 +151,7 @@ class WaitingFeedback:
         elif asked_ms >= each.deadline_ms:
             self._refuse(each, NO_REQUEST, f"the request log has no such request {self._wait_s:g} s after it came")
         else:
-            # Ever rarer, but once more when its time has come.
+            # Ask less and less often, but once more at the deadline.
             later = asked_ms + max(AGAIN_MS_MIN, (asked_ms - each.since_ms) // 2)
             each.due_ms = min(later, each.deadline_ms)
 
@@ -172,7 +172,7 @@ class WaitingFeedback:
         )
 
     def settled(self) -> Settled:
-        """Return, and forget, the next items of which all is decided, and what was refused meanwhile."""
+        """Return, and forget, the next items that are decided, and what was refused meanwhile."""
         complete = []
         while self._items and self._items[0].settled:
             each = self._items.popleft()
