@@ -1,1 +1,1 @@
-"""How saved state becomes bytes and is read again: plain values, arrays, and objects of registered classes, no code."""
+"""Saved state as bytes, and read again: plain values, arrays and objects of registered classes, never code."""

@@ -1,4 +1,4 @@
-"""NumPy arrays as bytes: numbers and flags, also in structured arrays, and nothing that stands for an object."""
+"""NumPy arrays as bytes: numbers and flags, also in structured arrays, but no objects."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ Field = tuple[str, str, tuple[int, ...]]  # Name, type, shape.
 
 
 class _Head(msgspec.Struct, array_like=True, forbid_unknown_fields=True):
-    """`dtype` is a text such as "<i8", or the fields of a structured array. `order` F where columns lie together."""
+    """`dtype` is a text such as "<i8", or the fields of a structured array. `order` is F for column-major."""
 
     dtype: str | list[Field]
     shape: tuple[int, ...]
@@ -32,7 +32,7 @@ def to_bytes(array: NDArray[Any]) -> bytes:
 
 
 def from_bytes(data: bytes) -> NDArray[Any]:
-    """Return the array that `to_bytes` made bytes of, writable. ValueError, TypeError, of msgspec: these are others."""
+    """Return the array that `to_bytes` wrote, writable. ValueError, TypeError, or msgspec's errors: other bytes."""
     head = _decode(data)
     kind = _dtype(head.dtype)
     if head.order not in ("C", "F"):

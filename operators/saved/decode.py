@@ -1,4 +1,4 @@
-"""Reads what `encode` wrote: nothing but plain values and objects of registered classes can come of any bytes."""
+"""Reads what `encode` wrote: any bytes give only plain values and objects of registered classes, or an error."""
 
 from collections.abc import Iterable
 from datetime import datetime
@@ -12,7 +12,7 @@ from operators.saved.arrays import from_bytes
 from operators.saved.registry import UNKNOWN, Registry, Saved, Unreadable
 
 CONTAINERS: dict[int, type] = {number: kind for kind, number in code.CONTAINERS.items()}
-# What bytes of another shape than ours can come to, in the classes' own `__setstate__` as well.
+# The errors that bytes of another shape can cause, also in the classes' own `__setstate__`.
 FAULTS = (
     ArithmeticError, AttributeError, LookupError, MemoryError, RecursionError, TypeError, ValueError,
     msgspec.MsgspecError,
@@ -20,7 +20,7 @@ FAULTS = (
 
 
 def from_bytes_of(registry: Registry, data: bytes) -> list[Any]:
-    """Return the values that `encode.to_bytes_of` made bytes of. Unreadable."""
+    """Return the values that `encode.to_bytes_of` wrote. Unreadable."""
     try:
         classes, *values = msgspec.msgpack.decode(data, ext_hook=_extension)
         reader = _Reader(registry, classes)

@@ -1,4 +1,4 @@
-"""Values as arrays of plain values, each headed by a code that says what it stands for.
+"""Values as arrays of plain values, each headed by a code for what it stands for.
 
     leaf:       None, a flag, a number of 64 bits, a text, bytes, an array, a time
     container:  [LIST | TUPLE | SET | FROZENSET, column], [DICT, column of keys, column of values]
@@ -6,9 +6,9 @@
     column:     [PLAIN, values], [NUMBERS, least, rest], [TABLE, class, columns], [TUPLES, columns],
                 [RECORDS, keys, columns], [SHARED, column, places]
 
-A class is a number: its place in a list of name, version and names of fields, which is saved once. Columns are there
-for speed and size: thousands of series are a few arrays and lists of texts, not thousands of objects. What is the same
-object several times in a column is saved once, and is one object again when it is read.
+A class is a number: its place in a list of classes (name, version, names of fields) that is saved once. Columns save
+time and space: thousands of series are a few arrays and lists of texts, not thousands of objects. An object that occurs
+several times in a column is saved once, and is one object again when it is read.
 """
 
 from collections.abc import Sequence
@@ -26,7 +26,7 @@ PLAIN, NUMBERS, TABLE, TUPLES, RECORDS, SHARED = range(6)
 ARRAY, SCALAR, TIME = 1, 2, 3  # Types of MessagePack extensions.
 CONTAINERS: dict[type, int] = {list: LIST, tuple: TUPLE, set: SET, frozenset: FROZENSET}
 LEAVES = frozenset({type(None), bool, int, float, str, bytes})
-MANY = 8  # Fewer values than this are not worth a column of a kind.
+MANY = 8  # With fewer values than this a column of one kind is not worth it.
 
 _encode = msgspec.msgpack.Encoder().encode
 
@@ -62,7 +62,7 @@ class _Writer:
         return [OBJECT, self._class(kind), *map(self.value, self._registry.by_kind[kind].values_of(value))]
 
     def _class(self, kind: type) -> int:
-        """Return the number of a class; it gets one when it first occurs."""
+        """Return the number of a class, which it gets when it first occurs."""
         if kind not in self._numbers:
             saved = self._registry.by_kind.get(kind)
             if saved is None:
@@ -83,10 +83,10 @@ class _Writer:
         return [PLAIN, *values] if kinds <= LEAVES else [PLAIN, *map(self.value, values)]
 
     def _made(self, values: list[Any], kinds: set[type]) -> list[Any] | None:
-        """Return many values as a column of one kind, None where nothing is gained."""
+        """Return many values as a column of one kind, None if that gains nothing."""
         if kinds == {int}:
             return _numbers(values)
-        # Texts are the same where they are equal, all else where it is one object: 1 and 1.0 are equal, too.
+        # Texts are the same if they are equal, all else if it is one object: for 1 and 1.0 are equal, too.
         keys = values if kinds == {str} else list(map(id, values))
         if 2 * len(set(keys)) <= len(values):
             return self._shared(values, keys)
@@ -111,7 +111,7 @@ class _Writer:
         return None if widths != {len(values[0])} or widths == {0} else [TUPLES, *self._columns(values)]
 
     def _records(self, values: list[dict[Any, Any]]) -> list[Any] | None:
-        """Dictionaries with the same few keys."""
+        """Return dictionaries with the same few keys as a column, None if they are not."""
         keys = list(values[0])
         if not keys or len(keys) > MANY or set(map(type, keys)) != {str} or any(list(each) != keys for each in values):
             return None
@@ -128,7 +128,7 @@ def _numbers(values: list[int]) -> list[Any] | None:
     except OverflowError:
         return None
     highest = int(rest.max())
-    if rest.min() < 0:  # They lie further apart than 64 bits.
+    if rest.min() < 0:  # They lie too far apart for 64 bits.
         return None
     return [NUMBERS, least, _array(rest.astype(np.min_scalar_type(highest)))]
 

@@ -1,4 +1,4 @@
-"""What registered classes may hold, by their types and their source: found before anything of them is ever saved."""
+"""What registered classes may hold, by their types and their source: so faults show before anything is saved."""
 
 import ast
 import inspect
@@ -12,7 +12,7 @@ from operators.saved.registry import Registry
 
 
 def unnamed(registry: Registry) -> list[str]:
-    """Return the classes that a field of a registered one may hold, and that have no name of their own."""
+    """Return the classes that a field of a registered class may hold, but that are not registered."""
     held = {
         kind
         for each in registry.by_name.values()
@@ -24,7 +24,7 @@ def unnamed(registry: Registry) -> list[str]:
 
 
 def unlisted(registry: Registry) -> list[str]:
-    """Return where the attributes that a plain class gives itself are not those that its registration lists."""
+    """Return "class: attribute" where the source of a plain class and its registration do not have the same ones."""
     found = []
     for each in registry.by_name.values():
         if each.is_plain and "__getstate__" not in vars(each.kind):
@@ -45,7 +45,7 @@ def _is_given(node: ast.Attribute) -> bool:
 
 
 def _classes_in(hint: Any) -> set[type]:
-    """Return the classes of ours in a type: those that are registered by what they keep."""
+    """Return our own classes in a type: those that must be registered to be saved."""
     found = {kind for part in typing.get_args(hint) for kind in _classes_in(part)}
     if not isinstance(hint, type) or getattr(hint, "_is_protocol", False):
         return found

@@ -1,4 +1,4 @@
-"""Plain values and arrays as few bytes: what is kept packed within a state, and unpacked when it is needed."""
+"""Plain values and arrays as few bytes: for what a state keeps packed, and unpacks when it is needed."""
 
 import zlib
 from typing import Any
@@ -7,7 +7,7 @@ from operators.saved.decode import from_bytes_of
 from operators.saved.encode import to_bytes_of
 from operators.saved.registry import Registry, Unreadable
 
-LEVEL = 1  # Of zlib; more costs three times the time for a tenth of the bytes.
+LEVEL = 1  # Of zlib; a higher one takes three times as long to save a tenth of the bytes.
 PLAIN = Registry([])
 
 

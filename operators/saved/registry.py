@@ -1,12 +1,12 @@
 """The classes that may be saved, each under a name of its own that outlives any rename of class, file or field.
 
-What is saved holds, for each class in it, that name, a version and the names of the fields. When it is read,
+Saved state holds, for each class in it, that name, a version and the names of the fields. When it is read,
 
-- a field that is not there takes its default: that of the class, or of `added`;
+- a field that is missing takes its default: that of the class, or of `added`;
 - an older version is brought up step by step by `upgrades`: {1: f} makes the fields of version 2 from those of 1;
 - a name, a version or a field that is not known here was written by a newer rollguard: Unreadable.
 
-So a field may be added at any time if it has a default; to rename, remove or re-mean one is a new version with an
+So a field may be added at any time if it has a default; to rename, remove or re-mean one takes a new version with an
 upgrade. A class that is not registered cannot be saved: Unsavable, with its name.
 """
 
@@ -22,19 +22,19 @@ UNKNOWN = "it was written by a newer rollguard: start that one again, or name a 
 
 
 class Unsavable(TypeError):
-    """Something in the state has no registered name, or keeps what its registration does not list: a fault of ours."""
+    """Something in the state is not registered, or has fields that its registration does not list: our own mistake."""
 
 
 class Unreadable(Exception):
-    """What was saved cannot be read: it is broken, or was written by another version of rollguard."""
+    """Saved state cannot be read: it is broken, or was written by another version of rollguard."""
 
 
 class Saved:
     """How objects of one class are saved: under `name`, their fields in the order of `names`.
 
-    `fields` are given for a plain class alone: what `__getstate__` returns, by default its attributes but for those
+    `fields` are given only for a plain class: what `__getstate__` returns, by default its attributes except those
     that are `derived`. Such an object is made without `__init__`, and gets its fields as attributes, or by
-    `__setstate__`, which makes what is derived.
+    `__setstate__`, which makes the derived ones.
     """
 
     def __init__(
@@ -48,7 +48,7 @@ class Saved:
         added: Mapping[str, Callable[[], object]] | None = None,
         upgrades: Mapping[int, Callable[[Fields], Fields]] | None = None,
     ) -> None:
-        """ValueError: an upgrade is missing, or there are fields of a class that has its own."""
+        """ValueError: an upgrade is missing, or `fields` are given for a class that declares its own."""
         self.name, self.kind, self.version = name, kind, version
         self.is_tuple = issubclass(kind, tuple)
         self.is_plain = not (self.is_tuple or issubclass(kind, msgspec.Struct))
@@ -64,13 +64,13 @@ class Saved:
             raise ValueError(f"{name} has version {version} and needs an upgrade from each one before")
 
     def values_of(self, each: Any) -> Iterable[Any]:
-        """Return the fields of an object, in the order of `names`. Unsavable if it keeps others."""
+        """Return the values of an object's fields, in the order of `names`. Unsavable if it has other fields."""
         if self.is_tuple:
             return tuple(each)
         if not self.is_plain:
             return [getattr(each, name) for name in self.names]
         state = each.__getstate__() or {}
-        # What is derived may not have been made since the object was read.
+        # Derived attributes may not have been made yet since the object was read.
         kept = state.keys() - self.derived if isinstance(state, dict) else {type(state).__name__}
         if kept != set(self.names):
             differ = sorted(kept ^ set(self.names))
@@ -81,7 +81,7 @@ class Saved:
         return [state[name] for name in self.names]
 
     def columns_of(self, each: Sequence[Any]) -> Iterable[list[Any]]:
-        """Return the fields of many objects, field by field."""
+        """Return the values of many objects, field by field."""
         if self.is_tuple:
             return map(list, zip(*each, strict=True))
         if self.is_plain:
@@ -89,7 +89,7 @@ class Saved:
         return [list(map(attrgetter(name), each)) for name in self.names]
 
     def upgraded(self, version: int, fields: Fields) -> Fields:
-        """Return the fields of an older version as those of this one. Unreadable if this one cannot take them."""
+        """Return the fields of an older version as those of this one. Unreadable if it cannot take them."""
         if version > self.version:
             raise Unreadable(f"{self.name} has version {version}, and {self.version} is known here: {UNKNOWN}")
         for number in range(version, self.version):
@@ -100,7 +100,7 @@ class Saved:
         return fields
 
     def make(self, fields: Fields) -> object:
-        """Return an object with these fields, of this version; those that are not there take their defaults."""
+        """Return an object of this version with these fields; missing ones take their defaults."""
         fields = {name: make() for name, make in self._added.items() if name not in fields} | fields
         if not self.is_plain:
             return self.kind(**fields)
@@ -116,7 +116,7 @@ class Saved:
 
 
 def without(name: str) -> Callable[[Fields], Fields]:
-    """Return an upgrade that leaves out a field which is no longer kept.
+    """Return an upgrade that leaves out a field that is no longer kept.
 
     >>> without("b")({"a": 1, "b": 2})
     {'a': 1}
@@ -125,7 +125,7 @@ def without(name: str) -> Callable[[Fields], Fields]:
 
 
 def renamed(names: Mapping[str, str]) -> Callable[[Fields], Fields]:
-    """Return an upgrade that gives fields the names that they have now; `names` are those by the old ones.
+    """Return an upgrade that gives fields their new names; `names` has them by the old ones.
 
     >>> renamed({"a": "count"})({"a": 1, "b": 2})
     {'count': 1, 'b': 2}
