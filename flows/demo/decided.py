@@ -1,4 +1,4 @@
-"""What rollguard decided in the demo, told from its control file: when, on what evidence, and about which slices."""
+"""What rollguard decided in the demo, from its control file: when, on what evidence, and about which slices."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -19,7 +19,7 @@ WIDTH = 80  # Of a sentence, and of a table.
 
 
 class Moment(NamedTuple):
-    """A line of the timeline: when [Unix ms], in one word, in more words, and since when it took so long."""
+    """A line of the timeline: when [Unix ms], in one word, in more words, and the start of the span that is shown."""
 
     ts: int
     word: str
@@ -59,13 +59,13 @@ def tell(events: Sequence[ControlEvent], world: World, console: Console, width: 
 
 
 def _moments(events: Sequence[ControlEvent], last: ControlEvent, world: World) -> Iterator[Moment]:
-    """`last` is what was said last of the rollback: it knows all of its times."""
+    """Yield the timeline's lines; `last` is the last event of the rollback, which has all of its times."""
     yield Moment(world.start_ms + world.release_ms, "release", f"{CANDIDATE} begins to serve")
     yield Moment(world.start_ms + world.defect_ms, "defect", f"begins in region={DEFECT_REGION}; nobody is told")
     found = next((event for event in events if event.findings and event.type == "alert"), None)
     if found is not None:
         first = found.findings[0]
-        words = first.words.removesuffix(" as in the reference")  # The line has 80 places.
+        words = first.words.removesuffix(" as in the reference")  # A line has 80 characters.
         yield Moment(found.ts, "found", f"{words}, {first.slice}")
     held = next((event for event in events if event.type == "hold" and event.rule == "canary"), None)
     if held is not None:

@@ -9,14 +9,14 @@ from flows import replay
 
 MARKER = "demo.json"
 EVENTS, FEEDBACK, POLICY, PROFILE = "events.ndjson", "feedback.ndjson", "policy.toml", "profile.json"
-USERS, SCORES, GOLDEN = "users.ndjson", "judged", "golden.ndjson"  # Of `--llm` alone.
+USERS, SCORES, GOLDEN = "users.ndjson", "judged", "golden.ndjson"  # Of `--llm` only.
 RESULTS = ("clickhouse", replay.DEAD_LETTERS, replay.CONTROL, "summary.json", "metrics.prom")
-# All that a demo leaves; the next one takes away these and nothing else.
+# All that a demo leaves; the next one removes these and nothing else.
 LEFT = (*RESULTS, EVENTS, FEEDBACK, POLICY, PROFILE, USERS, SCORES, GOLDEN, MARKER)
 
 
 def claim(data: Path, world: msgspec.Struct) -> None:
-    """Take away what an earlier demo left. FolderInUse if the folder holds anything and no demo has been here."""
+    """Remove what an earlier demo left. FolderInUse if the folder holds anything and no demo has used it."""
     if not (data / MARKER).exists() and any(path.name != replay.LOCK for path in data.iterdir()):
         raise replay.FolderInUse(
             f"{data}: the folder holds something other than an earlier demo; name another with --data, or empty it"
@@ -26,5 +26,5 @@ def claim(data: Path, world: msgspec.Struct) -> None:
             shutil.rmtree(path)
         else:
             path.unlink(missing_ok=True)
-    # The marker is there all the time, so that an interrupted demo is recognised too.
+    # The marker is never removed, so that an interrupted demo is recognised too.
     (data / MARKER).write_bytes(msgspec.json.format(msgspec.json.encode(world)) + b"\n")

@@ -10,11 +10,11 @@ from gateway.pins import PinTable
 from operators.connectors.control.file import FileFollower
 from operators.wire.control import ControlEvent
 
-Heard = Callable[[ControlEvent], None]  # Told of every control event that the gateway has read.
+Heard = Callable[[ControlEvent], None]  # Called with every control event that the gateway has read.
 
 
 class Gateway:
-    """Knows how much of the traffic versions get; the file, which need not be there yet, is all that it is told by."""
+    """Knows the share of traffic that each version gets, from the control file alone, which need not exist yet."""
 
     def __init__(self, path: Path, heard: Heard) -> None:
         self._follower = FileFollower(path, "beginning")
@@ -22,7 +22,7 @@ class Gateway:
         self._heard = heard
 
     def share(self, version: str, own: Mapping[str, float]) -> float:
-        """Read what is new in the file, and return a version's share of the traffic that is to be split by `own`."""
+        """Read what is new in the file, and return a version's share of traffic that without pins is split by `own`."""
         for written in self._follower.read():
             self._pins.take(written.body)
             self._heard(msgspec.json.decode(written.body, type=ControlEvent))

@@ -1,6 +1,6 @@
 """The demo's policy: the default one, with a profile of what the model was asked and answered before the release.
 
-Both are kept beside the events, so that a replay of these watches for the same.
+Both are kept beside the events, so that a replay of the events watches for the same.
 """
 
 from collections.abc import Sequence
@@ -36,8 +36,8 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
 
 
 def known(world: World) -> Known:
-    """Return the policy of a demo. ValueError if the default policy is none that waits for a profile."""
-    # The default one, whatever else is configured: the questions at the end speak of its SLIs.
+    """Return the policy of a demo. ValueError if the default policy has no place for a profile."""
+    # The default policy, whatever else is configured: the questions at the end name its SLIs.
     text = settings.Settings().policy.read_text("utf-8")
     if UNNAMED not in text:
         raise ValueError(f"the default policy has no {UNNAMED}")
@@ -46,7 +46,7 @@ def known(world: World) -> Known:
 
 
 def _columns(world: World) -> dict[str, Sequence[Value]]:
-    """Return what requests hold until the release, or within the first minutes of a world that begins with it."""
+    """Return the values in requests before the release, or in the first minutes of a world that begins with it."""
     traffic = Traffic(world)
     decoder = msgspec.json.Decoder(Event)
     events = []

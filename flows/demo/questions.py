@@ -81,12 +81,12 @@ def query_file(name: str) -> Path:
 
 def _show(console: Console, title: str, *commands: str) -> None:
     console.print(f"\n# {title}", style="dim", soft_wrap=True)
-    # Soft wrap: a command that is broken into lines cannot be copied.
+    # Soft wrap: a command broken into lines cannot be copied.
     console.print("\n".join(commands), soft_wrap=True, markup=False)
 
 
 def _near(path: Path) -> str:
-    """Return a path as short as can be from here."""
+    """Return a path, relative or not, whichever is shorter."""
     return shlex.quote(min(str(path), os.path.relpath(path), key=len))
 
 

@@ -1,4 +1,4 @@
-"""What the demo says before and at its end: what was decided, the hour by version and slice, how to ask further."""
+"""What the demo prints at its start and end: what was decided, the hour by version and slice, how to ask further."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,7 @@ from flows.replay import CONTROL
 from flows.summary import Summary
 from operators.connectors.clickhouse.query import ask
 
-# The window of an hour that ends with the demo holds all of it; the crosses of slices are left to a question.
+# The window of an hour that ends with the demo holds all of it; slices of two dimensions are left to a question.
 HOUR = """
 SELECT m.slice, m.version, m.n, a.ratio, m.p50, m.p95, c.good + c.bad, c.ratio, c.lower, c.upper
 FROM measure_window_latest AS m
@@ -88,7 +88,7 @@ def _table(rows: Sequence[Sequence[Any]]) -> Table:
     for name in ("", "requests", "no\nerror", "p50\nms", "p95\nms", "labels", "correct"):
         table.add_column(name, justify="right")
     table.add_column("95 %\ninterval", no_wrap=True)
-    lowest = 1.0  # Of the interval of v1 in the same slice.
+    lowest = 1.0  # The lower end of v1's interval in the same slice.
     for text, version, n, available, p50, p95, labels, ratio, lower, upper in rows:
         second = version == CANDIDATE
         apart = second and upper < lowest

@@ -1,7 +1,7 @@
 """The demo: a model is served for a simulated hour, and the monitor reads its events and labels as they come.
 
-The hour is the last whole one before the start, so that no timestamp lies in the future and what looks at "the last
-hours" finds it. What was served is kept as files beside the store, so that it can be replayed.
+The hour is the last whole one before the start, so that no timestamp lies in the future and queries on "the last
+hours" find it. What was served is kept as files beside the store, so that it can be replayed.
 """
 
 import time
@@ -40,7 +40,7 @@ def run(
     console: Console,
     opened: Callable[[], None] = lambda: None,
 ) -> Summary:
-    """Serve and watch the world in so many seconds, or as fast as it goes; everything ends up in `data`.
+    """Serve and watch the world in `seconds`, or as fast as it goes; everything ends up in `data`.
 
     `opened` is called once the store has its tables.
     """

@@ -3,10 +3,10 @@
 The task is river's data set Phishing: does a web page try to steal passwords? 1,250 pages, nine features between
 0 and 1. A logistic regression learns from the first 700 and is then frozen; requests carry the other 550.
 
-The defect of v2 is one that happens: the same model, but a new upstream system delivers one feature as 0-100
+The defect of v2 is one that does happen: the same model, but a new upstream system delivers one feature as 0-100
 instead of 0-1, in one region. `https` has the second heaviest weight of the nine, and is above 0 on three pages of
 four. On the 550 pages the share of right answers falls from 90 % to 72 %, because v2 still knows the honest pages
-and no longer finds half of the others. The heaviest, `empty_server_form_handler`, would bring it down to 80 %.
+and no longer finds half of the others. The heaviest, `empty_server_form_handler`, would only lower it to 80 %.
 """
 
 from collections.abc import Sequence
@@ -74,7 +74,7 @@ class Classifier:
 
 
 def received(features: Features, version: str, region: str) -> Features:
-    """Return the features as they reach a version: what the upstream system of the candidate spoils is in here."""
+    """Return the features as they reach a version: the candidate's upstream system spoils one of them in one region."""
     if version == CANDIDATE and region == DEFECT_REGION:
         return {**features, DEFECT_FEATURE: features[DEFECT_FEATURE] * DEFECT_FACTOR}
     return features

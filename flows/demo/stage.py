@@ -15,7 +15,7 @@ from operators.sources.input import Input
 class _Reader:
     """Hands on what `following` returns, and keeps it as lines of a file."""
 
-    at_end = True  # It hands on all there is at each time, so that nobody waits for labels that are not there yet.
+    at_end = True  # Each read returns all there is, so that nothing waits for labels that do not exist yet.
 
     def __init__(self, path: Path, following: Callable[[], list[bytes] | None]) -> None:
         self._file = path.open("wb", buffering=0)
@@ -43,7 +43,7 @@ class _Reader:
 
 
 class Stage:
-    """The traffic as two inputs of the monitor; the whole of it takes `seconds` of wall time, or as long as it must."""
+    """The traffic as two inputs of the monitor; all of it takes `seconds` of wall time, or longer if it must."""
 
     def __init__(self, traffic: Traffic, seconds: float) -> None:
         self._traffic = traffic

@@ -1,7 +1,7 @@
 """The requests of a simulated hour: served in order of time, and labelled some minutes later.
 
 Up to a rollback only the measured latencies differ between runs; all else follows from the `World`. Pages are drawn
-with replacement: an interval speaks of the traffic, not of pages that nobody asked about.
+with replacement, so that an interval is about the traffic, not about pages that nobody asked about.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -14,9 +14,9 @@ from flows.demo.world import Draws, World, draws, pick
 
 REGIONS = {"us": 0.5, "eu": 0.25, "ap": 0.25}  # Shares of the requests.
 SEGMENTS = {"free": 0.7, "pro": 0.3}
-TICK_MS = 10_000  # Served at once: one pane of the default policy.
+TICK_MS = 10_000  # What is served at once: one pane of the default policy.
 
-# Asked before every tick: a version's share of the traffic, and by what weights that would be split.
+# Called before every tick with a version and the weights without pins; returns the version's share of the traffic.
 Share = Callable[[str, Mapping[str, float]], float]
 
 
@@ -83,7 +83,7 @@ class Traffic:
         return list(self._until(self.now_ms))
 
     def labels(self) -> list[bytes]:
-        """Return the labels that have come by now and were not taken yet, in order of time."""
+        """Return the labels that have come by now and were not returned yet, in order of time."""
         due = []
         while self.label_due:
             due.append(heappop(self._labels)[2])
@@ -125,7 +125,7 @@ class Traffic:
         return msgspec.json.encode(event)
 
     def _label(self, event: Answered, value: str, ts: int) -> None:
-        """Have a label of an answer come at `ts` [Unix ms]."""
+        """Schedule the label of an answer for `ts` [Unix ms]."""
         label = Labelled(
             request_id=event.request_id,
             ts=ts,

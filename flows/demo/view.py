@@ -25,11 +25,11 @@ from operators.wire.control import ControlEvent
 STEPS = 12  # The hour is shown in so many steps.
 DRAW_MS = 30_000  # Simulated time between two drawings: six a second at the usual pace.
 BLOCKS = "▁▂▃▄▅▆▇█"
-SHARE_MIN = 0.5  # The lowest block of a chart: two classes of equal size are guessed as well as this.
+SHARE_MIN = 0.5  # The lowest block of a chart: guessing between two classes of equal size does as well.
 
 
 class View:
-    """A context that is called with every batch the monitor took. The shares are of its own counts."""
+    """A context that is called with every batch the monitor took. It shows shares from its own counts."""
 
     def __init__(self, console: Console, world: World, policy: Policy) -> None:
         self._console, self._world = console, world
@@ -65,7 +65,7 @@ class View:
                 self._count(partial)
 
     def hear(self, event: ControlEvent) -> None:
-        """Show what the gateway was told; the slices that make an alert again and again are for the end."""
+        """Show what the gateway was told, except alerts: slices raise them again and again, and the end shows them."""
         if event.type != "alert":
             worst = f", worst in {event.slices[0].slice}" if event.slices else ""
             pinned = "" if event.pin is None else f", {event.model} is pinned to {event.pin}"

@@ -15,7 +15,7 @@ from operators.spans import MINUTE_MS
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
-    """What happens; written as demo.json. ValueError if the labels or the release would not fit into it.
+    """What happens; written as demo.json. ValueError if the labels or the release would not fit into the hour.
 
     From `release_ms` after the start on, `candidate_share` of the requests go to v2, as long as the gateway lets them;
     from `defect_ms` on its input is wrong in one region. `labelled_share` of all requests get a label, between

@@ -59,7 +59,7 @@ def gone_on(folder: Path, parts: Sequence[Path], policy: Policy) -> Policy:
 
 
 def _spread(policy: Policy, known: Layouts, *, new: bool) -> Policy:
-    """Return a policy with the shards of a store, which stay; those of a `new` one are the policy's. PolicyError."""
+    """Return a policy with its store's fixed number of shards; a `new` store takes the policy's. PolicyError."""
     shards = policy.shards if new else next((each.shards for each in known.values()), SHARDS_ONCE)
     if policy.worker.shards not in (None, shards):
         allowed = f"must be {shards}, as in the recovery folder: name a new --recovery folder for another number"
@@ -75,7 +75,7 @@ def _spread(policy: Policy, known: Layouts, *, new: bool) -> Policy:
 
 
 def _file_spread(policy: Policy, asked: Worker, files: int, before: Layout | None) -> int:
-    """Return in how many shards a file of several has its models; one that the store knows keeps them. PolicyError."""
+    """Return how many shards hold the models of a file; a file that the store knows keeps its number. PolicyError."""
     shards = asked.shards or policy.shards
     if not (policy.team or policy.file):  # The only file.
         return shards

@@ -80,7 +80,7 @@ def _signal_of(row: Row, policy: Policy) -> RequestSignal:
 
 
 def requests(tables: Tables, received: Iterable[RequestSignal]) -> dict[Place, Asked]:
-    """Return the request log's data on the requests that signals name: of each the last attempt that is not a copy."""
+    """Return the request log's data on the requests that signals name: of each the answer with the highest `_rank`."""
     versions: dict[Place, set[str]] = {}
     for each in received:
         versions.setdefault((each.asked.model, each.asked.request_id), set()).add(each.asked.version)

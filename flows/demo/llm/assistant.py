@@ -1,8 +1,8 @@
 """A small generator that answers from the handbook as the prompt of its version asks, and the defect of one prompt.
 
-Version v2 is to save tokens: its prompt asks for one sentence. The first sentence of a page is its rule, so whoever
-asks about an exception gets an answer that is short, fluent, from the right page, and wrong. No error, no latency and
-no cost shows that. v3 saves tokens in another way and has the same bug again; v4 asks for the sentence that decides.
+Version v2 is meant to save tokens: its prompt asks for one sentence. The first sentence of a page is its rule, so
+whoever asks about an exception gets an answer that is short, fluent, from the right page, and wrong. Errors, latency
+and cost do not show that. v3 saves tokens in another way and has the same bug; v4 asks for the sentence that decides.
 """
 
 from collections.abc import Callable, Mapping
@@ -17,7 +17,7 @@ WORDS_MAX = 16
 
 
 class Prompt(msgspec.Struct, frozen=True, kw_only=True):
-    """The prompt of a version: its words, and what they make of a page and a question."""
+    """The prompt of a version: its words, and what it writes about a page and a question."""
 
     name: str
     words: str
@@ -42,7 +42,7 @@ def _first(page: Page, question: str) -> str:
 
 
 def _fitting(page: Page, question: str) -> str:
-    """Return as many whole sentences as the words allow, at least one."""
+    """Return as many whole sentences as fit into WORDS_MAX words, at least one."""
     text = page.sentences[0]
     for sentence in page.sentences[1:]:
         if len(f"{text} {sentence}".split()) <= WORDS_MAX:
@@ -67,7 +67,7 @@ PROMPTS: Mapping[str, Prompt] = {
 
 
 def answer(version: str, question: str) -> Answer:
-    """Return the answer of a version. KeyError of one that is not there."""
+    """Return the answer of a version. KeyError if there is no such version."""
     prompt, page = PROMPTS[version], found(question)
     text = prompt.writes(page, question)
     asked = " ".join([prompt.words, *page.sentences, question])

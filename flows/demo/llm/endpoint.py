@@ -18,7 +18,7 @@ POLL_S = 0.02
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True  # Head and body are written apart.
+    disable_nagle_algorithm = True  # Head and body are separate writes.
 
     def do_POST(self) -> None:
         body = self.rfile.read(min(int(self.headers.get("Content-Length") or 0), BODY_MAX))
@@ -55,7 +55,7 @@ def _text(model: str, asked: str) -> str:
 
 @contextmanager
 def endpoint() -> Iterator[str]:
-    """Serve it while the context lasts; give what stands before /chat/completions."""
+    """Serve while the context lasts; give the address up to /chat/completions."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Handler)
     server.daemon_threads = True
     thread = Thread(target=server.serve_forever, args=(POLL_S,), daemon=True)

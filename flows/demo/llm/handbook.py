@@ -78,12 +78,12 @@ def words_of(text: str) -> frozenset[str]:
 
 
 def found(question: str) -> Page:
-    """Return the page that has most to do with a question: the sum of the weights of the words that both have."""
+    """Return the page closest to a question: the largest sum of weights of the words that both have."""
     return max(PAGES, key=lambda page: _shared(question, " ".join(page.sentences)))
 
 
 def decisive(question: str, sentences: Sequence[str]) -> str:
-    """Return the sentence that answers a question: the one with most words of it, the first of several."""
+    """Return the sentence that answers a question: the closest one (as in `found`), the first of several."""
     return max(sentences, key=lambda sentence: _shared(question, sentence))
 
 

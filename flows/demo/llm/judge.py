@@ -15,7 +15,7 @@ RIGHT, RELATED = 5, 2
 
 
 def judgement(content: str) -> str:
-    """Return the judgement, as JSON, of what the user's message holds. ValueError, KeyError of what is no case."""
+    """Return the judgement, as JSON, of the case in a user's message. ValueError, KeyError if it holds none."""
     case = json.loads(content)
     question, text = str(case["input"]), str(case["output"])
     sentence = decisive(question, found(question).sentences)

@@ -1,4 +1,4 @@
-"""What the demo is watched by: its policy, and the answers that people scored, by which the judge is judged."""
+"""The policy that watches the demo, and the answers scored by people, against which the judge is judged."""
 
 import json
 

@@ -31,7 +31,7 @@ Item = Mapping[str, Any]
 
 
 def _say(console: Console, *lines: str) -> None:
-    # Soft wrap: the lines are short enough by themselves, and a command that is broken cannot be copied.
+    # Soft wrap: the lines are short enough, and a command broken into lines cannot be copied.
     if lines:
         console.print("\n".join(lines), soft_wrap=True, markup=False)
 

@@ -36,12 +36,12 @@ from operators.policy.policy import Policy
 from operators.spans import HOUR_MS
 
 PERSON = "you"
-# What must become of each version at the gate, in the order in which they come to it.
+# Whether the gate must let each version pass, in the order in which they are tried.
 EXPECTED = ((BASELINE, True), (CANDIDATE, False), (RETRY, False), (MENDED, True))
 
 
 class StoryFailed(Exception):
-    """Something that the story tells did not come out; in words."""
+    """A step of the story did not end as told; the message says which."""
 
 
 class Interrupted(Exception):
@@ -119,7 +119,7 @@ def _triage(tables: Tables, rules: Policy, console: Console) -> list[Row]:
 
 
 def _convert(tables: Tables, rows: Sequence[Row], console: Console) -> None:
-    """What `rollguard triage label --cluster` and `convert --contains` do, and a person says."""
+    """What `rollguard triage label --cluster` and `convert --contains` do with what a person says."""
     ids = [row["id"] for row in rows]
     named = acting.found(tables, ids, cluster=True)
     acting.act(tables, named, "label", PERSON, root_cause=CAUSE, note="the exception is left out", skip=True)
@@ -135,7 +135,7 @@ def _convert(tables: Tables, rows: Sequence[Row], console: Console) -> None:
 
 
 def _gate(tables: Tables, address: str, rules: Policy, console: Console) -> None:
-    """What `rollguard gate` does with each version. StoryFailed unless what becomes of each is what should."""
+    """What `rollguard gate` does with each version. StoryFailed if a result is not the EXPECTED one."""
     set_, cases, _ = cases_of(tables, MODEL, "latest")
     printed.gating(console)
     with ExitStack() as stack:

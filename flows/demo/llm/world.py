@@ -1,7 +1,7 @@
 """What happens in the hour of the assistant: questions, answers of two versions, and what users say of some of them.
 
-Everything is drawn from a hash of the request's number, as in the other demo. Users know what is true, as it happens
-to them: some of those who were told something else report it minutes later. Few press a thumb.
+Everything is drawn from a hash of the request's number, as in the other demo. Users find out what is true: some of
+those who were told something else report it minutes later. Few press a thumb.
 """
 
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from flows.demo.world import Draws, draws
 from operators.spans import MINUTE_MS
 
 USD_PER_TOKEN = 2e-6
-BASE_MS, TOKEN_MS, JITTER_MS = 180, 12, 60  # Latency: of any answer, of each token, at most more.
+BASE_MS, TOKEN_MS, JITTER_MS = 180, 12, 60  # Latency: of any answer, for each token, and at most this on top.
 
 
 class World(msgspec.Struct, frozen=True, kw_only=True):
@@ -73,12 +73,12 @@ def _event(request_id: str, ts: int, version: str, question: str, drawn: Draws) 
 
 
 def truth(question: str) -> str:
-    """Return what is true for whoever asks this."""
+    """Return the sentence that truly answers a question."""
     return decisive(question, found(question).sentences)
 
 
 def complaints(world: World, events: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Return what users say, in order of time: the request, and nothing else that they would not know."""
+    """Return what users say, in order of time: it names the request, and holds nothing that they would not know."""
     feedback = []
     for number, event in enumerate(events):
         drawn = draws(world.seed, number)
