@@ -3,7 +3,7 @@
 -- model          of which model; '' = of all
 -- at             the moment, UTC, event time
 --
--- As alerts_open.sql says it of now. The worst and oldest first.
+-- Like alerts_open.sql, which is about now. The worst and oldest first.
 SELECT
   told.model AS model,
   told.version AS version,

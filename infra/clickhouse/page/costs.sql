@@ -4,8 +4,8 @@
 -- sli            the SLI whose good events are successes
 -- from, to       windows that end in (from, to], UTC, event time
 --
--- Of the policy's shortest tumbling windows, of all traffic. A row per version, KPI and unit; feedback of kind kpi counts by when
--- its request was made.
+-- From the policy's shortest tumbling windows, of all traffic. A row per version, KPI and unit; feedback of kind kpi
+-- counts at the time of its request.
 WITH
   (SELECT min(size_ms) FROM measure_window
    WHERE model = {model:String} AND measure = 'cost_usd' AND kind = 'tumbling' AND slice = '*') AS size

@@ -4,7 +4,8 @@
 -- versions       about which versions, of any of these models
 -- at             up to which moment, UTC, event time
 --
--- The newest event of each model, version and type that takes traffic away or holds a promotion. A row that was stored twice is the same.
+-- The newest event of each model, version and type that takes traffic away or holds a promotion. A row that was stored
+-- twice counts once.
 SELECT
   c.model AS model,
   c.version AS version,

@@ -4,8 +4,8 @@
 -- slice          one that a monitor of the field watches, '*' = all traffic
 -- from, to       windows that end in (from, to], UTC, event time
 --
--- A row for each version and bin of the profile that was used last; of windows of several lengths the shortest count. The last two bins
--- are missing and unseen values.
+-- A row for each version and bin of the profile that was used last; if there are windows of several lengths, the
+-- shortest count. The last two bins are missing and unseen values.
 WITH (
   SELECT (argMax(profile, window_end), min(window_end - window_start))
   FROM feature_window

@@ -1,4 +1,4 @@
--- What did monitors see that have no PSI (drift_map.sql), window by window?
+-- What did the monitors without PSI (drift_map.sql has the others) see, window by window?
 --
 -- model          of which model
 -- slice          of which slice, '*' = all traffic

@@ -6,9 +6,9 @@
 -- columns        how many steps of time at most
 -- count          how many fields at most
 --
--- By PSI. A row for each field, version and step: the furthest of the windows that end in it, up to `at`. `place` is that of the field:
--- first whichever was found to drift in most steps, then the furthest beyond its limit. Where nothing was looked at there
--- is no row.
+-- By PSI. A row for each field, version and step: the furthest of the windows that end in it, up to `at`. `place` ranks
+-- the fields: first by the number of steps in which they were found to drift, then by how far they went beyond their
+-- limit. A step without windows has no row.
 WITH
   (
     SELECT (toUnixTimestamp(min(window_end)), toUnixTimestamp(max(window_end)), min(dateDiff('second', window_start, window_end)))

@@ -3,8 +3,8 @@
 -- model          of which model
 -- from, to       windows that end in (from, to], UTC, event time
 --
--- By PSI: how many fields were found to drift in each slice, and how far the furthest was, as a multiple of its limit. A row that was
--- stored twice is the same.
+-- By PSI: how many fields were found to drift in each slice, and how far the furthest was, as a multiple of its limit.
+-- A row that was stored twice counts once.
 SELECT slice, uniqExactIf(field, verdict = 'BAD') AS bad, max(ifNull(score / nullIf(threshold, 0), 0)) AS far, count() OVER () AS slices
 FROM (
   SELECT slice, field, verdict, score, threshold FROM drift

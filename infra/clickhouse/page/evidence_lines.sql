@@ -6,7 +6,7 @@
 -- slices         of which slices
 -- began          of the comparison that began then (slices_compared.sql)
 -- at             up to which moment, UTC, event time
--- step_s         seconds between two points at least: the last of each step
+-- step_s         length of a step [s], of which the last point counts
 SELECT * FROM (
   SELECT
     e.slice AS slice,

@@ -6,7 +6,7 @@
 -- began          of the comparison that began then (slices_compared.sql)
 -- at             the moment, UTC, event time
 --
--- One row per rule, SLI or measure, and slice. A row that was stored twice is the same.
+-- One row per rule, SLI or measure, and slice. A row that was stored twice counts once.
 SELECT
   e.rule AS rule,
   e.sli AS sli,

@@ -1,4 +1,4 @@
--- How many requests have a label by now, by when they were made, and how many of those were right?
+-- How many requests have a label by now, by the time they were made, and how many of those were right?
 --
 -- model          of which model
 -- from, to       requests made in (from, to], with the labels that came up to then, UTC, event time

@@ -6,8 +6,8 @@
 -- from, to       windows that end in (from, to], UTC, event time
 -- step_s         seconds between two points
 --
--- Windows of fewer than 20 values are left out. Of the sizes of the other sliding windows the one nearest to five
--- minutes; the newest row of a window counts.
+-- From the sliding windows whose size is nearest to five minutes; those with fewer than 20 values are left out. The
+-- newest row of a window counts.
 SELECT
   w.measure AS measure,
   w.version AS version,

@@ -1,4 +1,4 @@
--- Where must the traffic of each model go at a moment, by the last that was said?
+-- Where must the traffic of each model go at a moment, by its last event?
 --
 -- model          of which model; '' = of all
 -- at             the moment, UTC, event time

@@ -1,4 +1,4 @@
--- Under which policies was judged, the newest first?
+-- Which policies were in force, the newest first?
 --
 -- hash           which one; '' = all
 SELECT p.hash AS hash, min(p.at) AS first, max(p.at) AS last, any(p.toml) AS toml

@@ -5,9 +5,9 @@
 -- slice          of which slice, '*' = all traffic
 -- from, to       windows that end in (from, to], UTC, event time
 --
--- Needs monitors of kind psi or embedding that watch the slice. Of each field and version the largest PSI, with the end of its
--- window and the limit it has alone, and that of the last window; a window is `bad` where all that its monitor looks at is considered. A row that
--- was stored twice is the same.
+-- Needs monitors of kind psi or embedding that watch the slice. For each field and version: the largest PSI, with the
+-- end of its window and the limit it would have alone, and the PSI of the last window. `bad` windows are drift, judged
+-- together with all other series of their monitor. A row that was stored twice counts once.
 SELECT
   field,
   version,

@@ -3,8 +3,8 @@
 -- model          of which model; '' = of all
 -- at             the moment, UTC, event time
 --
--- `entered` is when it came into the phase it is in, or when a release under way came to be held; releases that nobody
--- remembers any more are left out.
+-- `entered` is when the release entered its present phase, or was held if it is under way; forgotten releases are left
+-- out.
 SELECT
   model,
   version,

@@ -3,9 +3,9 @@
 -- model          of which model
 -- from, to       labels that came in (from, to], UTC, event time
 --
--- In ten bins of the score, 0 to 1, of labelled requests alone; of several labels of one request the last counts. `share` of
--- a bin is right, with a 95 % interval (Wilson); `calibration_error` is how far that is from the mean score, over all bins
--- of the version, weighted by labels: from few labels it is too large.
+-- In ten bins of the score, 0 to 1, of labelled requests only; of several labels of one request the last counts.
+-- `share` is the part of a bin that is right, with a 95 % interval (Wilson); `calibration_error` is how far that is
+-- from the mean score, over all bins of the version, weighted by labels: with few labels it is too large.
 SELECT
   version,
   bin / 10 AS bin,

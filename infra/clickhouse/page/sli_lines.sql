@@ -6,8 +6,9 @@
 -- from, to       windows that end in (from, to], UTC, event time
 -- step_s         seconds between two points
 --
--- Windows with fewer than 20 events say nothing and are left out. Of the sizes of the other sliding windows of each model the one
--- nearest to five minutes. A window that was stored again has more events, so the newest row counts. Not under repeated looks: `lower` and `upper` are of one look at a time.
+-- From each model's sliding windows whose size is nearest to five minutes; those with fewer than 20 events say nothing
+-- and are left out. A window that was stored again has more events, so the newest row counts. `lower` and `upper` hold
+-- for a single look, not for repeated ones.
 SELECT
   w.model AS model,
   w.sli AS sli,

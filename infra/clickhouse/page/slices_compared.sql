@@ -3,11 +3,11 @@
 -- model          of which model
 -- version        of which candidate
 -- at             the moment, UTC, event time
--- first, count   so many from the place on, and the worst 40 in any case
+-- first, count   `count` slices from place `first` on, and the worst 40 in any case
 -- find           also the first hundred whose names hold this text; '' = none
 --
--- All traffic first, then by how many comparisons of a slice are BAD, then by evidence. `place` is that among all `slices`
--- of the comparison that `began` last. A row of evidence that was stored twice is the same.
+-- All traffic first, then by how many comparisons of a slice are BAD, then by evidence. `place` is the rank among all
+-- `slices` of the comparison that `began` last. A row of evidence that was stored twice counts once.
 SELECT slice, row_number() OVER (ORDER BY slice != '*', bad_n DESC, peak DESC, slice) AS place, count() OVER () AS slices, began
 FROM (
   SELECT slice, countIf(verdict = 'BAD') AS bad_n, max(log_e_peak) AS peak, began

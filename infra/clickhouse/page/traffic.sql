@@ -3,7 +3,8 @@
 -- model          of which model; '' = of all
 -- from, to       minutes that end in (from, to], UTC, event time
 --
--- Needs a tumbling window in the policy; the shortest of each model's counts. Copies of requests (__mirrored__/) are told apart.
+-- Needs a tumbling window in the policy; the shortest of each model counts. Copies of requests (__mirrored__/) are kept
+-- apart.
 SELECT
   w.model AS model,
   w.version AS version,

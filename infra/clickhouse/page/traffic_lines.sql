@@ -6,7 +6,7 @@
 -- since          `requests`, and the types of errors in `failed` with how many there were, are of windows that end later
 -- step_s         seconds of a step
 --
--- Of the shortest tumbling windows; a step has as many of them as meet it, at least one.
+-- From the shortest tumbling windows; a step is rounded up to a whole number of them.
 SELECT
   w.version AS version,
   fromUnixTimestamp64Milli(intDiv(toUnixTimestamp64Milli(w.window_start), step_ms) * step_ms, 'UTC') AS at,

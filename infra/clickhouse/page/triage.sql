@@ -1,9 +1,9 @@
 -- Which cases are to be looked at, the worst first?
 --
 -- model          of which model; '' = of all
--- at             only those of which something was known at the moment, UTC, event time
+-- at             only cases that were known at this moment, UTC, event time
 --
--- One of each cluster, as it stands now: unsafe answers first, then by priority. No texts of requests.
+-- One case of each cluster, as it stands now: unsafe answers first, then by priority. Without the texts of requests.
 SELECT
   b.model AS model,
   b.version AS version,

@@ -3,7 +3,7 @@
 -- versions       of which versions, of any model
 -- at             the moment, UTC, event time
 --
--- A row per model and version: how many of its series, each of a rule, an SLI and a slice, are surely BAD, surely OK, and not decided.
+-- A row per model and version: how many of its series (rule, SLI and slice) are surely BAD, surely OK, and undecided.
 SELECT
   model,
   version,

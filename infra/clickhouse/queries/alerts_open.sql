@@ -2,10 +2,10 @@
 --
 -- model          of which model; '' = of all
 --
--- Needs no slice dimension. An alert is one rule on one version; it fires until it is resolved. `since` is when it began,
--- `at` when it was told last, because a slice joined or it became more severe; `worst` is the slice affected most.
--- `id` is what `rollguard control ack` takes. Refused commands, releases, lifted pins and overrides are told by alerts
--- that nobody can look after: they are in control_timeline.sql, not here.
+-- Needs no slice dimension. An alert is one rule on one version; it fires until it is resolved. `since` is when it
+-- began, `at` when it was reported last, because a slice joined or it became more severe; `worst` is the slice affected
+-- most. `id` is what `rollguard control ack` takes. Alerts about refused commands, releases, lifted pins and overrides
+-- need no acknowledgement: they are in control_timeline.sql, not here.
 SELECT
   told.model AS model,
   told.version AS version,

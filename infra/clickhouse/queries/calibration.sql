@@ -4,10 +4,11 @@
 -- from, to       the range: requests made in [from, to), UTC
 -- panes          outcome_pane_latest: what share of the requests has a label
 --
--- Needs feedback of kind label with `prediction` and `score` (0 to 1) of its request, from itself or by `rollguard enrich`. Of
--- several labels of one request the last counts; bins are ten. `accuracy` is the share of right answers of the bin, `confidence` the mean
--- score; `calibration_error` is their distance over all bins of the version, weighted by answers: from few labels it is too
--- large. `maturity` is the share of the version's requests that have a label by now.
+-- Needs feedback of kind label with `prediction` and `score` (0 to 1) of its request, from itself or by `rollguard
+-- enrich`. Of several labels of one request the last counts; there are ten bins. `accuracy` is the share of right
+-- answers in the bin, `confidence` the mean score; `calibration_error` is their distance over all bins of the version,
+-- weighted by answers: with few labels it is too large. `maturity` is the share of the version's requests that have a
+-- label by now.
 SELECT
   l.version AS version,
   l.bin / 10 AS low,

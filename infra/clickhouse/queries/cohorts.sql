@@ -7,8 +7,8 @@
 -- step_s         length of a row's interval in seconds, best a multiple of the pane
 -- by             slice dimensions, such as ['region'], or []
 --
--- A row is revised until `maturity` is 1: the share of its requests on which all feedback that counts has come.
--- Compare versions where it is alike. `ratio` is NULL where feedback came on requests that are not known.
+-- A row is revised until `maturity` is 1: the share of its requests for which all feedback that counts has come.
+-- Compare versions only at similar maturity. `ratio` is NULL if no request is known.
 -- Needs table sli_cohort: a policy with an SLI of kind feedback_absent.
 SELECT
   toStartOfInterval(c.pane_start, toIntervalSecond({step_s:UInt32})) AS time,

@@ -1,12 +1,13 @@
 -- Which failing requests are behind a control event?
 --
 -- event          the id of the control event
--- within_s       how long before it is looked at where nobody knows when the harm began, in seconds
+-- within_s       how long before the event to look, in seconds, if the onset of the harm is unknown
 -- low            a judge's or user's score below this is a failure
 -- limit          how many requests at most
 --
--- Needs the request log (`rollguard archive`). Requests of the event's version with an error, or with feedback that differs
--- from the prediction or is below `low`, from the onset of the harm to the event, in the slices that it names; newest first.
+-- Needs the request log (`rollguard archive`). Requests of the event's version with an error, or with feedback that
+-- differs from the prediction or is below `low`, from the onset of the harm to the event, in the slices that it names;
+-- newest first.
 SELECT
   r.ts AS ts,
   r.request_id AS request_id,

@@ -3,10 +3,10 @@
 -- model          of which model
 -- from, to       the range: said in [from, to), UTC, event time
 --
--- Needs no slice dimension. `worst` is the slice that is affected most, of `slices_n` in all. The larger `revision` counts:
--- its `pin` is where traffic must go, empty if anywhere, `barred` are the versions that must get none, and `weights` the
--- shares of others. `sentence` says all of
--- it in words, `incident` is the same for what belongs together. `id` is what `rollguard control ack` takes.
+-- Needs no slice dimension. `worst` is the slice that is affected most, of `slices_n` in all. The larger `revision`
+-- counts: its `pin` is where traffic must go, empty if anywhere, `barred` are the versions that must get none, and
+-- `weights` the shares of others. `sentence` says it all in words, `incident` is the same for events that belong
+-- together. `id` is what `rollguard control ack` takes.
 SELECT
   at,
   revision,

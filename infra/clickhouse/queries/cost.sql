@@ -10,8 +10,8 @@
 -- Needs the dimensions named in `by` among the policy's slice dimensions, and the measures cost_usd, input_tokens and
 -- output_tokens.
 --
--- A success is a request without an error type. A request that tells no cost is not free: averages are over the
--- requests that tell one, `cost_known` is their share, and the cost of a success assumes that the others cost as much.
+-- A success is a request without an error type. A request without a cost is not free: averages are over the
+-- requests with one, `cost_known` is their share, and the cost of a success assumes that the others cost as much.
 SELECT
   asked.version AS version,
   asked.slice AS slice,

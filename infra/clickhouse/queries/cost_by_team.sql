@@ -8,8 +8,8 @@
 -- Needs `team` and `endpoint` among the policy's slice dimensions (else both are empty), and the measures cost_usd,
 -- input_tokens and output_tokens. Dearest first.
 --
--- A success is a request without an error type. A request that tells no cost is not free: averages are over the
--- requests that tell one, `cost_known` is their share, and the cost of a success assumes that the others cost as much.
+-- A success is a request without an error type. A request without a cost is not free: averages are over the
+-- requests with one, `cost_known` is their share, and the cost of a success assumes that the others cost as much.
 SELECT
   asked.team AS team,
   asked.endpoint AS endpoint,

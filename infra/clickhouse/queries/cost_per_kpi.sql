@@ -7,8 +7,8 @@
 -- costs          measure_pane_latest
 --
 -- Needs measure cost_usd, and feedback of kind kpi, of which several on one request add up. A row per version, KPI and
--- unit; a version without feedback has one row without a KPI. Feedback that does not say when its request was made counts
--- by its own time. `kpi_share` is how much of it has come, as items per request.
+-- unit; a version without feedback has one row without a KPI. Feedback that does not say when its request was made
+-- counts by its own time. `kpi_share` is how much feedback has come, as items per request.
 SELECT
   c.version AS version,
   k.name AS kpi,

@@ -1,11 +1,11 @@
 -- What had drifted before a version was rolled back?
 --
 -- model          of which model; '' = of all
--- within_s       how long before the rollback is looked at, in seconds
+-- within_s       how long before the rollback to look, in seconds
 --
--- Needs monitors in the policy. One row per rollback or kill and per finding on any version of the model, by time of its
--- first window in that span: inputs that moved on all versions are no fault of the one that was rolled back. `times` is
--- how many windows found it, `worst` the score that is furthest beyond its limit.
+-- Needs monitors in the policy. One row per rollback or kill and per finding on any version of the model, by the time
+-- of its first window in that span: if inputs moved on all versions, the one that was rolled back is not at fault.
+-- `times` is how many windows found it, `worst` the score that is furthest beyond its limit.
 SELECT
   c.model AS model,
   c.at AS rolled_back_at,

@@ -4,10 +4,11 @@
 -- from, to       the range: windows that began in [from, to), UTC
 -- window_s       length of the monitor's window [s]: 3600
 --
--- Needs a monitor of kind `estimated`, and feedback of kind label with `prediction` of its request, from itself or by `rollguard
--- enrich`. Of all traffic; labels count in the window of their requests, whenever they come, and of several labels of one
--- request the last. `estimated` is NULL where there were too few labels to learn from; `labels_so_far` is how many there
--- were, `expected` how many of them were right. Where `accuracy` leaves `estimated`, what a score is worth has changed.
+-- Needs a monitor of kind `estimated`, and feedback of kind label with `prediction` of its request, from itself or by
+-- `rollguard enrich`. Of all traffic; labels count in the window of their requests, whenever they come, and of several
+-- labels of one request the last. `estimated` is NULL if there were too few labels to learn from; `labels_so_far` is
+-- how many there were, `expected` how many of them were right. If `accuracy` departs from `estimated`, a score no
+-- longer means the same.
 SELECT
   d.window_start AS window_start,
   d.version AS version,

@@ -8,7 +8,7 @@
 --
 -- Needs a monitor with bins on the field (psi, embedding, contract). `bin` is the place in the profile, whose last two
 -- are missing and unseen values; a bin without values has a row with n = 0. Profiles of different content have
--- different bins: do not add up over `profile`.
+-- different bins: do not add up across values of `profile`.
 SELECT
   counted.time AS time,
   counted.version AS version,

@@ -3,10 +3,10 @@
 -- model          of which model; '' = of all
 --
 -- Needs no slice dimension. One row per version that was rolled back or killed. `onset` is an estimate from the counts,
--- as far as they can tell. `to_detect_s` runs from it to the proof, `to_apply_s` from there until the traffic had moved,
--- `to_verify_s` from there until what serves now was surely well; `to_recover_s` is all of it, from onset to recovered.
--- What has not happened is NULL; `outcome` is what was said last. The medians are over the rollbacks of the model that
--- came so far, so those that never recovered are missing from theirs: look at `outcome` as well.
+-- as far as they show it. `to_detect_s` runs from there to the proof, `to_apply_s` on until the traffic had moved,
+-- `to_verify_s` on until the version that serves was surely well; `to_recover_s` is all of it, from onset to recovered.
+-- A step that has not happened is NULL; `outcome` is the last event. Each median is over the rollbacks of the model
+-- that got so far, so those that never recovered are missing from some: look at `outcome` as well.
 SELECT
   model,
   version,

@@ -6,7 +6,8 @@
 -- step_s         length of a row's interval in seconds: a multiple of window_s
 --
 -- Needs a monitor with bins on `score` (psi, contract), and all traffic among its slices. One row per interval and
--- version: `edges` lie between the bins, `n` and `shares` are of the bins, one more than edges; `missing` has no score.
+-- version: `edges` lie between the bins, `n` and `shares` are by bin, one more than edges; `missing` counts events
+-- without a score.
 SELECT
   time,
   version,

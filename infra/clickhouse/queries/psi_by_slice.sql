@@ -4,9 +4,9 @@
 -- from, to       the range: windows that end in (from, to], UTC
 -- field          of one field; '' = of all
 --
--- Needs monitors of kind psi or embedding, with the slices to be asked for. `bad` windows of `windows` are drift, judged
--- together with all others of their monitor; `worst` is the largest PSI, at the end of which window, with the limit it
--- would have alone; `last` is that of the last window.
+-- Needs monitors of kind psi or embedding that watch the slices. `bad` of `windows` windows are drift, judged together
+-- with all other series of their monitor; `worst` is the largest PSI, with the end of its window and the limit it would
+-- have alone; `last` is the PSI of the last window.
 SELECT
   d.monitor AS monitor,
   d.field AS field,

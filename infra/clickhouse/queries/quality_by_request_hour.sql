@@ -7,10 +7,10 @@
 --
 -- Needs no slice dimension. Feedback comes late, so an hour's quality goes on changing: `maturity` is the share of the
 -- hour's requests that have feedback of this kind. Compare hours and versions only where it is alike, because what is
--- reported first is seldom a fair sample. Each criterion that is judged by has rows of its own, by its `name`; of several
--- judgements on a request by one criterion the last one given counts; those made for a complaint, or for a slice alone at
--- a larger rate, are left out. `mean_value` is over feedback that is a number,
--- `agreement` the share in which the feedback equals the prediction; each is NULL where there is none.
+-- reported first is seldom a fair sample. Each criterion of a judge has rows of its own, by its `name`; of several
+-- judgements on a request by one criterion the last one given counts; those made for a complaint, or only because of a
+-- slice's larger rate, are left out. `mean_value` is over feedback that is a number, `agreement` the share of feedback
+-- that equals the prediction; each is NULL where there is none.
 SELECT
   asked.hour AS hour,
   asked.version AS version,

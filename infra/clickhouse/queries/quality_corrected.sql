@@ -7,14 +7,14 @@
 -- from, to       the range: judgements given in [from, to), UTC
 -- by             slice dimensions, such as ['region'], or []
 --
--- Each version of the judge (source) is a row, with its golden cases of the same range: `sensitivity` is the share of the
--- cases that people let pass which the judge passed, too, `specificity` the share of the others that it failed. `ratio`
--- is (raw + specificity - 1) / (sensitivity + specificity - 1), by W. J. Rogan, B. Gladen, "Estimating prevalence from
--- the results of a screening test", American Journal of Epidemiology 107 (1978) 71-76. `lower` and `upper` are the 95 %
--- interval of Z. Lang, J. Reiczigel, Preventive Veterinary Medicine 113 (2014) 13-22, which holds the uncertainty of all
--- three shares. NULL where the judge tells good from bad no better than chance, or has no golden cases of both kinds.
--- Needs an evaluator with a golden set. Judgements drawn at a larger rate for one slice count
--- only `by` slice, those of requests that users complain of never.
+-- Needs an evaluator with a golden set. Each version of the judge (source) is a row, with its golden cases of the same
+-- range: `sensitivity` is the share of the cases passed by people that the judge passed, too, `specificity` the share
+-- of the others that it failed. `ratio` is (raw + specificity - 1) / (sensitivity + specificity - 1), by W. J. Rogan,
+-- B. Gladen, "Estimating prevalence from the results of a screening test", American Journal of Epidemiology 107 (1978)
+-- 71-76. `lower` and `upper` are the 95 % interval of Z. Lang, J. Reiczigel, Preventive Veterinary Medicine 113 (2014)
+-- 13-22, which includes the uncertainty of all three shares. NULL where the judge tells good from bad no better than
+-- chance, or has no golden cases of both kinds. Judgements drawn only because of a slice's larger rate count only `by`
+-- slice; those of requests that users complained of never count.
 WITH
   1.959963984540054 AS z,
   (passed + z * z / 2) / (judged + z * z) AS p,

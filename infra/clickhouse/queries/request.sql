@@ -3,10 +3,11 @@
 -- request        its request_id
 -- model          the model that answered; '' for any: ids are the producers', and several models may have one
 --
--- Needs the request log (`rollguard archive`); each part as long as its table keeps it. A row per fact, in parts: `request`,
--- `retrieval`, `tool` (of each attempt), `feedback`, `window` (those that its events counted in, of each size, over its
--- slices), `verdict` (as it stood when the request was made, on its version and slices), `ended` (what first came after
--- it: a rollback or kill of its version, or the promotion of another). `rollguard request` asks this.
+-- Needs the request log (`rollguard archive`); each part as long as its table keeps it. A row per fact, in parts:
+-- `request`, `retrieval`, `tool` (of each attempt), `feedback`, `window` (those that its events counted in, of each
+-- size, over its slices), `verdict` (as it stood when the request was made, on its version and slices), `ended` (the
+-- first after it of: a rollback or kill of its version, or the promotion of another). `rollguard request` runs this
+-- query.
 WITH asked AS (
   SELECT * FROM request_latest WHERE request_id = {request:String} AND {model:String} IN ('', model)
 )

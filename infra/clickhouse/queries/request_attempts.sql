@@ -3,9 +3,9 @@
 -- model          of which model; '' = of all
 -- from, to       the range: requests made in [from, to), UTC
 --
--- Needs the request log (`rollguard archive`), and producers that say in `attempt` which try it was. A request succeeded
--- if one of its attempts did, whichever version answered it; here it counts for the version of its last one. What retries
--- hide from users is the difference of the two.
+-- Needs the request log (`rollguard archive`), and producers that say in `attempt` which try it was. A request
+-- succeeded if one of its attempts did, whichever version answered it; here it counts for the version of its last one.
+-- The difference of the two is what retries hide from users.
 SELECT
   model,
   version,

@@ -4,9 +4,9 @@
 -- model          of which model; '' = of all
 -- from, to       the range: requests made in [from, to), UTC
 --
--- Needs the request log (`rollguard archive`), which has a month. Users and sessions are named by their hashes, unless the
--- policy lets ids stand; '' are the requests that name none. A request that tells no cost is not free: `cost_known` is
--- the share that tells one. Dearest first.
+-- Needs the request log (`rollguard archive`), which has a month. Users and sessions are named by their hashes, unless
+-- the policy keeps ids as they are; '' are the requests that name none. A request without a cost is not free:
+-- `cost_known` is the share with one. Dearest first.
 SELECT
   toString(r.{by:Identifier}) AS who,
   uniqExact(r.model, r.request_id) AS requests,

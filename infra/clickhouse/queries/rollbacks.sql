@@ -2,10 +2,10 @@
 --
 -- model          of which model; '' = of all
 --
--- Needs no slice dimension. One row per rollback or kill. `affected` are the slices that are BAD, worst first; the numbers
--- are those of the worst: bad and all events of candidate and baseline, the difference of their bad ratios in
+-- Needs no slice dimension. One row per rollback or kill. `affected` are the slices that are BAD, worst first; the
+-- numbers are those of the worst: bad and all events of candidate and baseline, the difference of their bad ratios in
 -- [lower, upper] at `confidence`, and its E-value. A rule that compares no versions has `good` and `bad` instead of
--- arms, and its own `value` against `threshold`. `differs` is what the release metadata says differently.
+-- arms, and its own `value` against `threshold`. `differs` is where the release metadata of the two versions differs.
 SELECT
   c.at AS at,
   c.model AS model,

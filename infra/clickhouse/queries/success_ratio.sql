@@ -7,8 +7,8 @@
 --                the hour or the day
 --
 -- Needs the dimensions named in `by` among the policy's slice dimensions. `lower` and `upper` are the 95 % Wilson
--- interval, to look at: who looks again and again until it clears a limit will be wrong more often (rules are not
--- judged by it). Without a good or bad request the ratio is NULL, which is neither good nor bad news.
+-- interval, for single looks: looking again and again until it clears a limit is wrong more often (rules do not
+-- use it). Without a good or bad request the ratio is NULL, which is neither good nor bad news.
 WITH
   1.959963984540054 AS z,
   good + bad AS judged,

@@ -6,8 +6,8 @@
 -- window_s       length of the monitor's windows in seconds
 --
 -- Needs a monitor with bins on the field (psi, embedding, contract). One row per version and bin of the profile, from
--- whose reference `training` is. `psi_part` adds up to the PSI over the range; as in the job, half a value is added to
--- each bin, and a bin that is empty on both sides is none.
+-- whose reference `training` comes. `psi_part` adds up to the PSI over the range; as in the job, half a value is added
+-- to each bin, and a bin that is empty on both sides does not count.
 SELECT
   version,
   profile,

@@ -3,8 +3,8 @@
 -- model          of which model; '' = of all
 -- from, to       cases whose first signal was given in [from, to), UTC
 --
--- Needs `rollguard triage`. `converted_share` is of all cases; a case that is claimed is to be done, as an open one.
--- `regressed` came after one of their cluster had been converted: the test did not hold the failure back.
+-- Needs `rollguard triage`. `converted_share` is of all cases; a claimed case is still to be done, like an open one.
+-- `regressed` cases came after one of their cluster had been converted: the test did not prevent the failure.
 SELECT
   b.model AS model,
   b.version AS version,

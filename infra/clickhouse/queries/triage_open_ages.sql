@@ -3,8 +3,8 @@
 -- model          of which model; '' = of all
 -- at             their age as of then, UTC
 --
--- Needs `rollguard triage`. Of what is to be done now, by the time since the first signal of each case; those of which it
--- came later than `at` are left out.
+-- Needs `rollguard triage`. Counts the cases that are still to be done, by the time since their first signal; those
+-- whose first signal came later than `at` are left out.
 SELECT
   b.model AS model,
   b.status AS status,

@@ -3,8 +3,8 @@
 -- model          of which model; '' = of all
 -- from, to       cases whose first signal was given in [from, to), UTC
 --
--- Needs `rollguard triage`. Cases that have no label yet are in `cases` and in no time: look at triage_open_ages as well.
--- Times are NULL where no case has come so far.
+-- Needs `rollguard triage`. Cases without a label count in `cases` but not in the times: look at triage_open_ages as
+-- well. Times are NULL if no case has got so far.
 SELECT
   b.model AS model,
   count() AS cases,

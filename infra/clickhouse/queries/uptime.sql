@@ -5,9 +5,10 @@
 -- from, to       the range: minutes that start in [from, to), UTC
 -- slice          *, or a slice such as region=eu that the windows of a minute store (`report` in the policy), or a finest one
 --
--- A minute without a good or bad request is neither up nor down: it is in `unknown`, with the minutes before the first
--- request and after the last one. Windows are kept for 90 days; of finest slices that they do not store, panes for 35.
--- Needs tumbling windows of 1m in the policy; of finest slices panes of a minute or shorter.
+-- Needs tumbling windows of 1m in the policy; for finest slices that the windows do not store, panes of a minute or
+-- shorter. A minute without a good or bad request is neither up nor down: it is in `unknown`, with the minutes before
+-- the first request and after the last one. Windows are kept for 90 days; finest slices without stored windows come
+-- from panes, which are kept for 35.
 SELECT
   w.version AS version,
   countIf(w.ratio >= {bound:Float64}) AS up,

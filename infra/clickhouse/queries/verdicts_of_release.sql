@@ -4,11 +4,11 @@
 -- version        the candidate
 -- rule           the name of a canary rule in the policy
 --
--- Needs no slice dimension. A row where a verdict changed, and for all traffic (slice *) each time the candidate's events
--- had doubled. `difference` is the candidate's ratio of bad events less the baseline's, and lies in [lower, upper] at
--- `confidence` however often one looks. `e_value` is the evidence for harm: without any it ever reaches x in at most one
--- of x releases. Where the verdict is INSUFFICIENT, `detectable` is the smallest difference that would have shown by
--- then, and `decides_in` how many further events of the candidate would decide at the one observed.
+-- Needs no slice dimension. A row where a verdict changed, and for all traffic (slice *) each time the candidate's
+-- events had doubled. `difference` is the candidate's ratio of bad events less the baseline's, and lies in [lower,
+-- upper] at `confidence` however often one looks. `e_value` is the evidence for harm: without harm it ever reaches x in
+-- at most one of x releases. Where the verdict is INSUFFICIENT, `detectable` is the smallest difference that would have
+-- shown by then, and `decides_in` how many further events of the candidate would decide at the observed difference.
 SELECT
   v.at AS at,
   v.slice AS slice,
