@@ -1,7 +1,7 @@
 """Prints the SQL of roll-ups of a coarser grain, for a new migration: `python infra/rollups.py day`.
 
 Roll-ups are written once, in clickhouse/0006_rollups_1h.sql, and every other grain is made from that text. A migration
-that was applied is never edited: a grain more, or another form of one, is a file of its own.
+that was applied is never edited: a new grain, or a changed one, gets a file of its own.
 """
 
 import re
@@ -14,7 +14,7 @@ TABLES = ("sli_pane", "outcome_pane", "measure_pane")
 
 
 class Grain(NamedTuple):
-    """A length of time: what its tables' names end with, when it starts, and how often it is refreshed.
+    """A length of time: the suffix of its tables' names, the function for its start, and how often it is refreshed.
 
     It is merged from the tables whose names end with `finer`, and kept for ever.
     """

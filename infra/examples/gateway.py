@@ -1,9 +1,9 @@
-"""A gateway that obeys rollguard: it follows what rollguard says and sends requests where they may go.
+"""A gateway that obeys rollguard: it follows the control events and sends requests only where they may go.
 
     python -m infra.examples.gateway rollguard-data/control.ndjson checkout v1=0.9 v2=0.1
 
 reads one key per line from standard input, such as the id of a user or a request, and prints the version that answers
-it. With ROLLGUARD_CONTROL_KEY it obeys only what was signed with one of those keys. In production the follower is a
+it. With ROLLGUARD_CONTROL_KEY it obeys only events signed with one of those keys. In production the follower is a
 TopicFollower, the verifier has a clock as well, `Verifier(keys, lambda: int(time.time() * 1000))`, `route` is part of a
 proxy, and `catch_up` runs beside it every second; `pins.refusals` is worth a metric.
 """
@@ -21,7 +21,7 @@ from operators.wire.sealing import Verifier, keys_of
 
 
 class Gateway:
-    """Splits the traffic of a model by `weights`, as far as rollguard says nothing else."""
+    """Splits the traffic of a model by `weights`, unless rollguard says otherwise."""
 
     def __init__(
         self, follower: Follower, model: str, weights: Mapping[str, float], verifier: Verifier | None = None
@@ -32,7 +32,7 @@ class Gateway:
         self.pins = PinTable(verifier=verifier)
 
     def catch_up(self) -> None:
-        """Take what rollguard has said meanwhile; at the start before any request, or a pin would be missed."""
+        """Take the new control events; at the start before any request, or a pin would be missed."""
         while True:
             for said in self._follower.read():
                 if self.pins.take(said.body):
@@ -41,7 +41,7 @@ class Gateway:
                 return
 
     def route(self, key: str) -> str | None:
-        """Return the version that answers a key, the same one each time; None if none may."""
+        """Return the version that answers a key, always the same one; None if no version may."""
         return self.pins.route(self._model, key, self._weights)
 
     def _standing(self) -> str:
@@ -54,7 +54,7 @@ WORDS_MIN = 3
 
 
 def shares_in(weights: Sequence[str]) -> dict[str, float]:
-    """Return the weight of each version. ValueError names what is none."""
+    """Return the weight of each version. ValueError names a text that is not one."""
     shares = {}
     for each in weights:
         version, _, share = each.rpartition("=")

@@ -3,7 +3,7 @@
     pip install fastapi uvicorn "rollguard[kafka]"
     uvicorn --factory infra.examples.serving:served
 
-`complete` and `stream` stand for what answers: any client of the shape of OpenAI's.
+`complete` and `stream` stand for the model: any client with the interface of OpenAI's.
 """
 
 import os
@@ -25,7 +25,7 @@ Stream = Callable[[str], AsyncIterator[Any]]
 async def reported(report: Report, chunks: AsyncIterator[Any]) -> AsyncIterator[str]:
     """Yield the texts of a streamed answer; report the first token, the tokens and how it ended.
 
-    Ask for `stream_options={"include_usage": True}`, or nobody says how many tokens there were.
+    Ask for `stream_options={"include_usage": True}`, or the number of tokens stays unknown.
     """
     with report:
         async for chunk in chunks:

@@ -1,6 +1,6 @@
 """Makes the boards for Grafana from the questions of infra/clickhouse: `python infra/grafana/build.py [FOLDER]`.
 
-Panels ask what the page asks, by the same files. A test makes them again and compares them with those in `boards`.
+Panels run the page's queries, from the same files. A test makes the boards again and compares them with `boards`.
 """
 
 import json
@@ -20,13 +20,13 @@ COMPARED = f"FROM evidence WHERE model = {MODEL} AND sli != ''"
 
 
 def of_model(uid: str, title: str, about: str) -> Dashboard:
-    """Return a board of one model, with marks of what was said of it."""
+    """Return a board of one model, with its control events as marks."""
     made = board(uid, title, about).with_variable(variable("model", MODELS)).annotation(said())
     return made.with_variable(TextBoxVariable("slice").default_value("*"))
 
 
 def release() -> Dashboard:
-    """Return the board: what is decided of one version, and from what."""
+    """Return the board: what is decided about one version, and on what evidence."""
     made = of_model("rollguard-release", "rollguard: a release", "What is decided of a version, and on what evidence.")
     versions = f"SELECT DISTINCT version FROM ({question('releases', version=MODEL)}) ORDER BY version"
     made.with_variable(variable("version", versions))
@@ -75,14 +75,14 @@ def release() -> Dashboard:
 
 
 def latency() -> Panel:
-    """Return the latency of the slice that is chosen."""
+    """Return the latency of the chosen slice."""
     asked = question("measure_lines")
     sql = f"SELECT at AS time, version, p50, p95, p99 FROM ({asked}) ORDER BY time"
     return lines("Latency", "p50, p95 and p99 by version.", sql, "ms")
 
 
 def failed() -> TablePanel:
-    """Return how requests of the slice that is chosen failed."""
+    """Return how requests of the chosen slice failed."""
     by_version = f"SELECT version, sum(requests) AS n_all, sumMap(failed) AS kinds FROM ({question('traffic_lines')})"
     sql = (
         "SELECT version, kind.1 AS error_type, kind.2 AS n, n_all AS requests, n / n_all AS share\n"
@@ -119,7 +119,7 @@ def slo() -> Dashboard:
 
 
 def drift() -> Dashboard:
-    """Return the board: how far its fields are from their reference."""
+    """Return the board: how far a model's fields are from their reference."""
     made = of_model("rollguard-drift", "rollguard: drift", "How far fields are from their reference.")
     asked = question("drift")
     for panel in (
@@ -137,7 +137,7 @@ def drift() -> Dashboard:
 
 
 def cost() -> Dashboard:
-    """Return the board: what its requests cost."""
+    """Return the board: what a model's requests cost."""
     made = of_model("rollguard-cost", "rollguard: cost", "What requests cost, in tokens and money.")
     asked = question("measure_lines", measures="['cost_usd']")
     hours = {"outcomes": "outcome_pane_1h_latest", "measures": "measure_pane_1h_latest"}

@@ -1,4 +1,4 @@
-"""What boards are made of: questions of the page as Grafana asks them, panels, variables and annotations."""
+"""The parts of boards: the page's queries in Grafana's form, panels, variables and annotations."""
 
 import re
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ TIMESERIES, TABLE = 0, 1  # Formats of the ClickHouse data source.
 
 
 def text_of(variable: str) -> str:
-    """Return a variable as a text of ClickHouse's SQL, whatever is in it: its quotes would not keep a backslash out."""
+    """Return a variable as a text of ClickHouse's SQL, whatever it holds: quotes alone would not stop a backslash."""
     return f"decodeURLComponent('${{{variable}:percentencode}}')"
 
 
 MODEL, VERSION, SLICE = text_of("model"), text_of("version"), text_of("slice")
 UNTIL = "fromUnixTimestamp64Milli(${__to}, 'UTC')"
-# What stands for the parameters of a question; a panel may say otherwise.
+# The usual values of a question's parameters; a panel may give others.
 USUAL: Mapping[str, str] = {
     "model": MODEL,
     "version": VERSION,
@@ -88,7 +88,7 @@ def rows(title: str, about: str, sql: str, width: int = 24) -> table.Panel:
 
 
 def metric(title: str, about: str, unit: str = "short", **exprs: str) -> timeseries.Panel:
-    """Return a chart of Prometheus, a line or more for each expression; its name is the legend, `_` a blank."""
+    """Return a chart of Prometheus with the lines of each expression; its name, `_` as a blank, is the legend."""
     panel = timeseries.Panel().title(title).description(about).datasource(PROMETHEUS).unit(unit)
     for place, (legend, expr) in enumerate(exprs.items()):
         labels = re.findall(r"by \((\w+)\)", expr)
@@ -104,13 +104,13 @@ def variable(name: str, sql: str) -> dashboard.QueryVariable:
 
 
 def said() -> dashboard.AnnotationQuery:
-    """Return what rollguard said of the model, as marks on every chart."""
+    """Return the control events of the model, as marks on every chart."""
     sql = (
         "SELECT at AS time, concat(type, ' ', version) AS title, if(sentence = '', reason, sentence) AS text, "
         f"[type, rule, severity] AS tags FROM (\n{question('events', version=repr(''))}\n)"
     )
     made = dashboard.AnnotationQuery().name("what rollguard said").datasource(CLICKHOUSE).enable(True)
-    made.icon_color("red").build().target = Sql(sql, TABLE)  # A query like any other; the SDK's type knows tags alone.
+    made.icon_color("red").build().target = Sql(sql, TABLE)  # A query like any other; the SDK's type only knows tags.
     return made
 
 

@@ -29,7 +29,7 @@ POLL_S = 0.1
 
 # With LogAppendTime the broker's clock says when a message came, so no producer's clock can.
 INPUT = {"message.timestamp.type": "LogAppendTime"}
-# The pins of all models and the overrides in force are in what was said, however long ago; it is little.
+# The pins of all models and the overrides in force follow from all messages, however old; there are few.
 FOR_EVER = {"retention.ms": "-1"}
 TOPICS = [
     NewTopic("inference.events", num_partitions=4, replication_factor=1, config=INPUT),
@@ -47,7 +47,7 @@ class BrokerError(Exception):
 
 
 def fetch_jars(jars: Path) -> None:
-    """Make sure that the folder `jars` holds the broker. It is complete, or it is not there."""
+    """Make sure that the folder `jars` holds the broker: the folder is either complete or missing."""
     if jars.is_dir():
         return
     partial = jars.with_name(f"{jars.name}.{os.getpid()}")
@@ -61,7 +61,7 @@ def fetch_jars(jars: Path) -> None:
     try:
         partial.rename(jars)
     except OSError:
-        # Somebody else was faster, and a folder replaces only an empty one.
+        # Another process was faster, and a folder replaces only an empty one.
         shutil.rmtree(partial)
 
 
@@ -92,7 +92,7 @@ class Broker:
         return pid if ours else None
 
     def start(self) -> None:
-        """Return when clients are answered. BrokerError, with the end of its log, if that cannot be."""
+        """Start the broker, and wait until it answers clients. BrokerError, with the end of its log, if it does not."""
         if self.pid() is not None:
             raise BrokerError(f"a broker is running on {self._data} already")
         fetch_jars(self._jars)
@@ -111,7 +111,7 @@ class Broker:
             time.sleep(POLL_S)
 
     def stop(self, number: signal.Signals = signal.SIGTERM) -> bool:
-        """End the broker and wait until it is gone; whether there was one."""
+        """End the broker and wait until it is gone; return whether there was one."""
         pid = self.pid()
         if pid is None:
             return False
@@ -125,7 +125,7 @@ class Broker:
 
     def _runs(self, pid: int) -> bool:
         if self._process is not None and self._process.pid == pid:
-            # Asking also takes note of its end, without which the system would keep it as a zombie.
+            # Polling also reaps the process, which else would stay as a zombie.
             return self._process.poll() is None
         return self.pid() is not None
 
@@ -134,8 +134,8 @@ class Broker:
         return AdminClient({"bootstrap.servers": self.address, "log_level": 0, "reconnect.backoff.max.ms": 200})
 
     def create(self, topics: list[NewTopic]) -> None:
-        """Make those of the topics that are missing."""
-        admin = self.admin()  # Answers come only while it lives.
+        """Make the topics that are missing."""
+        admin = self.admin()  # Answers come only while the client lives.
         for future in admin.create_topics(topics).values():
             try:
                 future.result()
@@ -181,7 +181,7 @@ def _tool(name: str) -> str:
 
 
 def _last(text: str) -> str:
-    """The last line that is no part of a stack trace."""
+    """The last line that is not part of a stack trace."""
     lines = [line for line in text.splitlines() if line and not line[0].isspace()]
     return lines[-1] if lines else "no reason given"
 
