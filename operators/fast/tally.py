@@ -1,4 +1,4 @@
-"""Room in which histograms are counted one after the other; only counted places are looked at."""
+"""A scratch buffer in which histograms are counted one after the other; only codes that were counted are visited."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ ONE = np.uint64(1)
 
 
 class Tally(NamedTuple):
-    """`counts` (codes,), 0 but for one histogram; `marks`, a bit for each that is not; `words`, one for each such."""
+    """`counts` (codes,) of one histogram; `marks`, a bit per counted code; `words`, a bit per word of `marks` used."""
 
     counts: Ints
     marks: NDArray[np.uint64]
@@ -22,7 +22,7 @@ class Tally(NamedTuple):
 
 
 def tally_of(codes: int) -> Tally:
-    """Return the room for histograms of so many codes."""
+    """Return an empty tally for histograms of this number of codes."""
     marks = codes // WORD_BITS + 1
     return Tally(
         counts=np.zeros(codes, np.int64),
@@ -33,7 +33,7 @@ def tally_of(codes: int) -> Tally:
 
 @inlined
 def count_code(code: int, count: int, tally: Tally) -> None:
-    """Count a code so many times more."""
+    """Add `count` to a code."""
     tally.counts[code] += count
     tally.marks[code >> 6] |= ONE << np.uint64(code & 63)
     tally.words[code >> 12] |= ONE << np.uint64(code >> 6 & 63)
@@ -41,9 +41,9 @@ def count_code(code: int, count: int, tally: Tally) -> None:
 
 @inlined
 def emit_cells(key: int, cells: int, tally: Tally, out: Ints) -> int:
-    """Write the histogram as `key` + code and n, and begin another.
+    """Write the histogram to `out` as rows (`key` + code, n), and clear the tally.
 
-    New cells are written after so many `cells`; return their new number.
+    The rows are written after the first `cells` rows; return the new number of rows.
     """
     for block in range(len(tally.words)):
         words = tally.words[block]
