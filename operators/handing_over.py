@@ -1,9 +1,9 @@
-"""Models that another policy file takes since the worker began: what was decided about them moves to its policy.
+"""Models that another policy file takes since the worker began: what was decided about them moves to that file.
 
-A file is renamed, divided, or joined with another, and traffic must not go back to what was withdrawn for that: pins,
-releases, overrides, silences, incidents and alerts stay, as where one policy changes. Rules begin anew, and a release
-under way is compared as a further attempt. In its former place a model's state stays aside until its new file has gone
-on with it, so that a crash loses nothing; of two states of one model the one that spoke last counts.
+A file may be renamed, divided, or joined with another, and that must not send traffic back to a withdrawn version. So
+pins, releases, overrides, silences, incidents and alerts stay, as when one policy changes. Rules begin anew, and a
+release under way is compared as a further attempt. The old file keeps a model's state aside until the new one has gone
+on with it, so that a crash loses nothing. Of two states of one model the one that sent the last event counts.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -33,9 +33,9 @@ from operators.wire.events import ms_of
 
 
 class Coming(msgspec.Struct, frozen=True):
-    """By file, the `models` that come to it, and by file, gone or not, those that stay `aside` where they were.
+    """`models` that come to each file; `aside`, by old file (in use or not), the names of those whose state it keeps.
 
-    `commands` are those of these models, and `silences` those of all models that are in force.
+    `commands` are those of these models; `silences` are those on all models.
     """
 
     models: dict[str, dict[str, Model]] = {}
@@ -48,10 +48,10 @@ Saved = Mapping[str, bytes | None]  # The state a step saved, by name of the sha
 
 
 def coming(policy: Policy, evaluations: Saved, panes: Saved) -> Coming:
-    """Return the models of other files that are a file's now, by what was saved of evaluations and panes.
+    """Return the models that come to each file from others, from the saved evaluations and panes.
 
-    None where there is but one policy, and none that its file has gone on with already. What no file takes is of the
-    file that speaks for all: what is open of it is over. StateMismatch; Unreadable.
+    Empty where there is only one policy; models that their new file has gone on with are left out. A model that no file
+    takes comes to the file that speaks for all, and its open alerts and incidents end. StateMismatch; Unreadable.
     """
     if policy.claims is None:
         return Coming()
@@ -81,13 +81,13 @@ def coming(policy: Policy, evaluations: Saved, panes: Saved) -> Coming:
 
 
 def _gone_on(policy: Policy, known: "_Known") -> Iterable[Model]:
-    """Return the models that a file has gone on with; of those that it only speaks for all are put aside."""
+    """Return the models that a file has gone on with; those that no file takes it only keeps aside."""
     aside = known.state.aside.values()
     return [*known.state.models.values(), *(model for model in aside if policy.of(model.writer.model) is None)]
 
 
 def _end(policy: Policy, found: Coming, known: Iterable["_Known"], now_ms: int) -> None:
-    """Let what is open be over of models that no file takes any more."""
+    """End open alerts and incidents of models that no file takes any more."""
     last: dict[str, Model] = {}
     for each in known:
         for model in each.state.known:
@@ -101,7 +101,7 @@ def _end(policy: Policy, found: Coming, known: Iterable["_Known"], now_ms: int) 
 
 
 def _take_in(policy: Policy, found: Coming, known: Iterable["_Known"], now_ms: int) -> None:
-    """Let files take in the models that come to them, or come back, though nothing more may come of these."""
+    """Let files take in the models that come or come back to them, even if these get no more traffic."""
     back = {name for each in known for name in each.state.aside if home_in(policy, name) == each.place}
     for name in sorted(back.union(*found.models.values())):
         if name and policy.of(name) is not None:
@@ -139,7 +139,7 @@ def _silences(known: Iterable["_Known"]) -> tuple[Silence, ...]:
 
 
 class _Known(NamedTuple):
-    """What the evaluation of a file saved in a shard, under which shape and lengths of panes."""
+    """What the evaluation of a file saved in a shard, with the shape and pane lengths of then."""
 
     place: Place
     shape: str
@@ -160,7 +160,7 @@ def _known(policy: Policy, shard: str, whole: bytes) -> Iterator[_Known]:
 
 
 def known_models(saved: Iterable[bytes | None], file: str) -> set[str]:
-    """Return the models that are known of a file, by the name that it has in what each shard saved. Unreadable."""
+    """Return the models known to a file; `file` is its name in what each shard saved. Unreadable."""
     found = set()
     for whole in saved:
         state = None if whole is None else content(whole)[1]
@@ -171,7 +171,7 @@ def known_models(saved: Iterable[bytes | None], file: str) -> set[str]:
 
 
 def counted_files(saved: Iterable[bytes | None]) -> set[str]:
-    """Return by their names the files that anything is counted of; `saved` is the panes of each shard. Unreadable."""
+    """Return the names of files that have saved panes; `saved` has the panes of each shard. Unreadable."""
     found: set[str] = set()
     for whole in saved:
         state = None if whole is None else content(whole)[1]

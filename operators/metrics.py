@@ -1,6 +1,6 @@
 """Every operational metric of rollguard: name, kind, unit and meaning, and the one way to move it.
 
-They live in the registry of prometheus_client, which Bytewax serves on /metrics. Labels are bounded: no ids.
+They are in the registry of prometheus_client, which Bytewax serves on /metrics. Labels are bounded: no ids.
 """
 
 from collections.abc import Callable
@@ -143,25 +143,25 @@ class Metrics:
         self._moves: dict[tuple[Name, str], Callable[[float], None]] = {}  # By label.
 
     def show(self, collector: Collector) -> None:
-        """Let these be among the metrics, instead of those that were shown before: a dataflow may begin again."""
+        """Show a collector's metrics too, in place of the last collector's: a dataflow may begin again."""
         if self._beside is not None:
             self._registry.unregister(self._beside)
         self._registry.register(collector)
         self._beside = collector
 
     def text(self) -> bytes:
-        """Return all metrics as they stand, in the text format of Prometheus."""
+        """Return the present values of all metrics, in the text format of Prometheus."""
         return generate_latest(self._registry)
 
     def add(self, name: Name, amount: float, label: str = "") -> None:
-        """Move a metric by, or to, `amount`; see `Metric.kind`."""
+        """Move a metric by `amount`, or to it; `Metric.kind` says which."""
         move = self._moves.get((name, label))
         if move is None:
             move = self._moves[name, label] = self._move(name, label)
         move(amount)
 
     def _move(self, name: Name, label: str) -> Callable[[float], None]:
-        """Return what moves the metric of a label: looking for it costs more than moving it."""
+        """Return the function that moves the metric of a label, to be kept: looking it up costs more than the call."""
         metric = self._metrics[name]
         target = metric.labels(label) if METRICS[name].label else metric
         if isinstance(target, Counter):

@@ -1,7 +1,7 @@
 """Where models stand, as gauges for Prometheus: as of the last pane that each shard of this process has closed.
 
-Bounded by the policy's `models_max` and `versions_max`, and of all traffic alone: slices are asked for in the store.
-What is over is there no more with the next scrape, so a release, a pin or an alert that has ended leaves no series.
+They are bounded by the policy's `models_max` and `versions_max`, and are of all traffic alone: slices are in the store.
+A release, a pin or an alert that has ended is gone with the next scrape, and leaves no series.
 """
 
 from collections import Counter
@@ -29,7 +29,7 @@ HELD = "held"  # The phase of a release that is rolled out and may not be promot
 
 
 class Gauge(msgspec.Struct, frozen=True, kw_only=True):
-    """`labels` in the order in which samples give their values."""
+    """`labels` are in the order in which samples give their values."""
 
     meaning: str
     labels: tuple[str, ...]
@@ -53,16 +53,16 @@ GAUGES: Mapping[str, Gauge] = {
     ),
     "alerts_firing": Gauge(meaning="Versions on which a rule's alert fires.", labels=("model", "rule", "severity")),
 }
-OF_MODELS = ("release_info", "pinned", "alerts_firing")  # What each model says by itself.
+OF_MODELS = ("release_info", "pinned", "alerts_firing")  # Gauges that come from the state of a model.
 Values = dict[tuple[str, ...], float]  # By the values of the labels.
 Samples = Mapping[str, Values]  # By name of the gauge.
 
 
 class ShardGauges:
-    """What the gauges say of one shard: `samples`, made where they are asked for, in whatever thread.
+    """The gauges of one shard: `samples` are made when they are asked for, in any thread.
 
-    So all that is kept here is replaced and never changed, but for the dicts of models and of evidence, which are
-    copied before anybody looks at them. What is only said when it moves, ratios and evidence, is not saved.
+    So everything kept here is replaced and never changed, except the dicts of models and of evidence, which are copied
+    before they are read. Ratios and evidence, which come in only when they change, are not saved.
     """
 
     def __init__(self, policy: Policy) -> None:
@@ -88,7 +88,7 @@ class ShardGauges:
         return samples
 
     def take(self, windows: Iterable[WindowCounts], rows: Iterable[Rows]) -> None:
-        """Take the windows that ended with a pane, and the rows of what it came to."""
+        """Take the windows that ended with a pane, and the rows of its results."""
         for counts in windows:
             if counts.window == self._window:
                 self._ended = _of_all_traffic(counts)
@@ -97,7 +97,7 @@ class ShardGauges:
                 self._evidence |= _whole(some)
 
     def tell(self, models: Mapping[str, Model], moved: Collection[str]) -> None:
-        """Take where those of the models stand that may have `moved`; forget evidence of releases no more there."""
+        """Take the state of the models that may have `moved`; forget evidence of releases that are gone."""
         for name in moved:
             where = _where(name, models[name]) if name in models else {}
             if where:
@@ -119,7 +119,7 @@ class ShardGauges:
 
 
 class ModelGauges(Collector):
-    """The gauges of all shards of one process, as they were told last; scraped from another thread."""
+    """The gauges of all shards of one process, as each shard last reported; scraped from another thread."""
 
     def __init__(self, policy: Policy) -> None:
         self._built: Samples = {"build_info": {(_release_of_package(), policy.hash): 1.0}}
@@ -127,12 +127,12 @@ class ModelGauges(Collector):
         self._shards: list[ShardGauges] = []
 
     def shard(self, policy: Policy | None = None) -> ShardGauges:
-        """Return the gauges of one shard more, or of those of its models that have this policy."""
+        """Return the gauges of one more shard, or of those of its models that have this policy."""
         self._shards.append(ShardGauges(policy or self._policy))
         return self._shards[-1]
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        """Return every gauge with its samples, none where there is nothing to say."""
+        """Yield every gauge that has samples, with them."""
         shards = [self._built, *(shard.samples for shard in self._shards)]
         for name, gauge in GAUGES.items():
             family = GaugeMetricFamily(f"rollguard_{name}", gauge.meaning, labels=gauge.labels)
@@ -155,7 +155,7 @@ def _nearest(windows: Sequence[Window]) -> Window | None:
 
 
 def _of_all_traffic(counts: WindowCounts) -> tuple[Sequence[SliceSeries], Ints]:
-    """Return the series of a window that are all traffic, and good and bad of each, (K, S, 2)."""
+    """Return the series of all traffic in a window, and the good and bad events of each, (K, S, 2)."""
     rows = counts.whole
     if rows is None:
         rows = np.array([at for at, name in enumerate(counts.names) if not name.dims], np.int64)
@@ -163,7 +163,7 @@ def _of_all_traffic(counts: WindowCounts) -> tuple[Sequence[SliceSeries], Ints]:
 
 
 def _where(name: str, model: Model) -> Samples:
-    """Return where one model stands, by gauge; nothing of gauges of which it has nothing to say."""
+    """Return the values of one model by gauge, without gauges for which it has none."""
     info: Values = {
         (name, candidate, each.baseline, HELD if each.phase == "rolling_out" and each.holds else each.phase): 1.0
         for candidate, each in sorted(model.releases.items())
@@ -176,7 +176,7 @@ def _where(name: str, model: Model) -> Samples:
 
 
 def _whole(rows: Rows) -> dict[tuple[str, ...], tuple[float, float]]:
-    """Return ln E and what decides, of the rows of all traffic."""
+    """Return ln E, and the ln E that decides, of the rows of all traffic."""
     names = ("model", "version", "rule", "sli", "measure", "slice", "log_e_peak", "needed_log_e")
     return {
         (model, version, rule, sli or measure): (float(log_e), float(needed))

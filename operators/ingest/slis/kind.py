@@ -1,7 +1,7 @@
-"""What a kind of SLI brings: its keys in the policy, its words, the columns it needs, and how it tells good from bad.
+"""What defines a kind of SLI: its keys in the policy, its words, the columns it needs, how it tells good from bad.
 
 A kind is one file beside this one, and one line in `registry.py`. Its struct has the keys of `[sli.NAME]`, each with
-its type and default; its `SliKind` says the rest.
+its type and default; its `SliKind` has the rest.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -24,11 +24,11 @@ def no_columns(sli: Sli) -> Mapping[str, Read]:
 
 
 def _accept(sli: Sli, key: str) -> None:
-    """Accept all that the types of the keys allow."""
+    """Accept everything that the types of the keys allow."""
 
 
 def _alone(sli: Sli, others: Mapping[str, tuple[Sli, Any]], key: str) -> Sli:
-    """Return an SLI that needs no others."""
+    """Return the SLI as it is: it refers to no others."""
     return sli
 
 
@@ -36,11 +36,12 @@ class SliKind(msgspec.Struct, Generic[S], frozen=True, kw_only=True):
     """A kind of SLI: `good` names it in a policy, `sli` has its keys.
 
     `classify` returns GOOD, BAD, NEITHER or NOT_MEANT for each item, (n,), from the float columns by name and the error
-    of each item, 0 for none. It gets only items of its stream, and need not care about ignored errors. `columns` names
-    the columns that it needs besides those of `sli.fields`, with the reader of each; SLIs that share a name share the
-    column. `check` raises PolicyError for what the types of the keys cannot express; `key` is where the SLI stands.
-    `words` say in `rollguard check` what is good.
-    `bind` returns an SLI that names others with these, by name and each with its kind; PolicyError.
+    number of each item, 0 for none. It gets only items of its stream, and need not handle ignored errors. `columns`
+    names the columns that it needs besides those of `sli.fields`, with the reader of each; SLIs that share a name share
+    the column. `check` raises PolicyError for what the types of the keys cannot express; `key` is where the SLI stands.
+    `words` says in `rollguard check` what is good.
+    `bind` returns an SLI that refers to others with these resolved; it gets all of them by name, each with its kind;
+    PolicyError.
     """
 
     good: str
