@@ -1,4 +1,4 @@
-"""The place: where things are and how they are reached. The only reader of the environment.
+"""The settings of a place: where things are and how to reach them. The only reader of the environment.
 
 variable                 meaning                                              default
 ROLLGUARD_CLICKHOUSE     address of ClickHouse, chdb:///folder or http(s)://  the embedded store in rollguard-data
@@ -56,12 +56,12 @@ from operators.wire.sealing import SealingKey, keys_of
 
 DATA = Path("rollguard-data")
 PREFIX = "ROLLGUARD_"  # Of all variables.
-PLACEHOLDER = "CHANGE-ME"  # In the secrets of infra's examples: everybody knows them.
+PLACEHOLDER = "CHANGE-ME"  # In the secrets of infra's examples, which are public.
 HERE = Path(__file__).resolve().parent
 
 
 class Settings(msgspec.Struct, frozen=True, kw_only=True):
-    """`clickhouse` is None when only the embedded store is meant."""
+    """`clickhouse` is None if only the embedded store is used."""
 
     clickhouse: str | None = None
     policy: Path = HERE / "policy.toml"
@@ -98,7 +98,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def control_keys(self) -> tuple[SealingKey, ...]:
-        """The keys of control events, that which signs first. ValueError."""
+        """The keys of control events, the signing key first. ValueError."""
         return keys_of(self.control_key) if self.control_key else ()
 
     @property
@@ -117,7 +117,7 @@ class Settings(msgspec.Struct, frozen=True, kw_only=True):
         return joined_topics(iter((*own, *more_topics_of(self.more_topics))))
 
     def in_group(self, worker: str) -> "Settings":
-        """The settings of another worker, in a group of its own: lag tools would take two of one name for one."""
+        """The settings of another worker, in its own group: lag tools would take two workers of one name for one."""
         return msgspec.structs.replace(self, kafka_group=f"{self.kafka_group}-{worker}")
 
     @property
@@ -136,7 +136,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
         settings = msgspec.convert(known, Settings, strict=False, dec_hook=lambda _, value: Path(value))
     except msgspec.ValidationError as error:
         path = str(error).rpartition("$.")[2].rstrip("`")
-        value = "" if path.endswith("_key") else f" = {known.get(path)!r}"  # A secret is shown to nobody.
+        value = "" if path.endswith("_key") else f" = {known.get(path)!r}"  # A secret is never shown.
         wrong = f"{PREFIX}{path.upper()}{value}: {str(error).partition(' - at')[0]}"
         raise msgspec.ValidationError(wrong) from error
     _check(settings)
@@ -144,7 +144,7 @@ def load(environment: Mapping[str, str] = os.environ) -> Settings:
 
 
 def _check(settings: Settings) -> None:
-    """Raise `msgspec.ValidationError` for what no type says."""
+    """Raise `msgspec.ValidationError` for what types cannot check."""
     for name in ("clickhouse", "cases_clickhouse"):
         try:
             Address.parse(getattr(settings, name) or embedded(DATA))
@@ -172,18 +172,18 @@ def format_fault(form: str) -> str | None:
     return None if form in FORMATS else f"{form!r}: must be one of {', '.join(FORMATS)}"
 
 
-# What a program that rollguard starts needs to run at all: none of it is a secret.
+# What a program that rollguard starts needs to run at all; none of these is a secret.
 PASSED_ON = ("PATH", "HOME", "USER", "LOGNAME", "SHELL", "LANG", "LANGUAGE", "TZ", "TMPDIR", "TERM", "SSL_CERT_FILE")
 
 
 def environment(added: Mapping[str, str], own: Mapping[str, str] = os.environ) -> dict[str, str]:
-    """Return the environment of a program that rollguard starts: `added`, and of its own what names no secret."""
+    """Return the environment of a program that rollguard starts: `added`, and of rollguard's own PASSED_ON and LC_*."""
     passed = {name: value for name, value in own.items() if name in PASSED_ON or name.startswith("LC_")}
     return {**passed, **added}
 
 
 def variable(name: str, own: Mapping[str, str] = os.environ) -> str:
-    """Return what a variable holds that a policy names; '' where it is not set."""
+    """Return the value of a variable that a policy names; '' where it is not set."""
     return own.get(name, "")
 
 

@@ -1,4 +1,4 @@
-"""The command `rollguard`; where only what a gateway needs is installed, it says what is missing."""
+"""The command `rollguard`; where only a gateway's packages are installed, it says what is missing."""
 
 import sys
 

@@ -68,7 +68,7 @@ class ShardModels:
             state.aside[name] = state.models.pop(name)
         self.contexts = Contexts(policy)
         self.uneventful = Uneventful(policy)
-        # The models in which a pane without anything of them may leave a trace; at first nobody knows which do.
+        # The models that a pane without anything of theirs may still change; at first this may be any.
         self.awake = set(state.models)
         # The models whose releases or alerts may have changed since the last call of `moved_models`.
         self.moved = set(state.models)

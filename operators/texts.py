@@ -32,9 +32,9 @@ def age(ms: int) -> str:
 
 
 def cut(text: str, longest: int) -> str:
-    """Return a text of at most so many characters and some 50 more, which say how long it was and what it was.
+    """Return at most `longest` characters of a text; if it is cut, some 50 more say how long it was, and its hash.
 
-    Two texts that differ still differ when they are cut: the end is a hash (BLAKE2b, 8 bytes) of all of it.
+    Two texts that differ still differ when they are cut: the hash (BLAKE2b, 8 bytes) is of the whole text.
 
     >>> cut("short", 10), cut("x" * 600_000, 4)
     ('short', 'xxxx... (600000 characters, 85db2fbcf1810f07)')

@@ -1,4 +1,4 @@
-"""Pictures of a word's size as SVG text, for the cells of tables: lines, intervals, shares."""
+"""Word-sized pictures as SVG text, for the cells of tables: lines, intervals, shares."""
 
 from collections.abc import Sequence
 from html import escape
@@ -46,7 +46,7 @@ def bounds_bar(value: float | None, lower: float, upper: float, scale: float, la
 
 
 def share_bar(shares: Sequence[tuple[str, float]], label: str, width: int = 160) -> str:
-    """Return shares of one side by side, each with its class."""
+    """Return shares that add up to one side by side, each with its class."""
     parts, left = [], 0.0
     for kind, share in shares:
         parts.append(

@@ -53,9 +53,9 @@ class Asking:
         future.add_done_callback(lambda done: self._finished.append((work, evaluator, done)))
 
     def _guarded(self, evaluator: AnswerEvaluator, judge: Callable[[], Judged]) -> Judged:
-        """Return a judgement; an error costs only this one: else the same answer would stop every run.
+        """Return a judgement; an error costs only this one, as otherwise the same answer would stop every run.
 
-        A judgement that was given up at shutdown is none: CancelledError.
+        CancelledError where the judgement was given up at shutdown.
         """
         try:
             return judge()

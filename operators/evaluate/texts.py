@@ -44,7 +44,7 @@ def redacted(case: JudgedCase, chars_max: int) -> JudgedCase:
 
 
 def _text(raw: msgspec.Raw) -> str | None:
-    """Return a string's text, of other JSON its source; None if there is none, or it cannot be read."""
+    """Return the text of a string, or the source of other JSON; None if it is absent or cannot be read."""
     value = bytes(raw)
     if not value or raw == ABSENT:
         return None

@@ -16,8 +16,8 @@ from operators.wire.control import Notice
 
 SHARE_MAX = 0.5  # The share of a block's items that may come while their partition is behind.
 SHARE_OVER = 0.1  # Once announced, it is over below this share.
-BLOCK_MS = 60_000  # A block lasts at least so long, by the broker's clock,
-ITEMS_MIN = 20  # and has at least so many items.
+BLOCK_MS = 60_000  # A block lasts at least this long, by the broker's clock,
+ITEMS_MIN = 20  # and has at least this many items.
 SAMPLE = 64  # Ages kept per block, of evenly spaced items.
 MOST = 0.9  # The reported age is that of this quantile of the items that are behind.
 NONE = np.zeros(0, np.int64)

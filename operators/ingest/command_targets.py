@@ -14,7 +14,7 @@ ENTRIES_MAX = 100  # Per version.
 def targets_fault(release: Release, policy: Policy) -> str | None:
     """Return what is wrong with the targets of a release, or with metadata that is no text or number; None if nothing.
 
-    Of a model that no policy takes nothing is known: its targets bind nobody.
+    For a model that no policy takes nothing can be checked: its targets have no effect.
     """
     if release.targets:
         return "targets of versions stand in metadata: {candidate: {targets: {SLI: 0.97}}}"

@@ -13,7 +13,7 @@ from operators.window.leaf_index import LeafIndex, LeafSeries, NumberedSeries
 
 KEY_BITS = 62  # For the numbers of all parts of a series together.
 SERIES_MIN = 1_000  # Fewer series are not worth forgetting.
-MORE = 4  # At most so many times the series of the last batch are kept.
+MORE = 4  # At most this many times as many series as in the last batch are kept.
 
 
 class KnownSeries:

@@ -15,9 +15,9 @@ from operators.wire.control import Notice, Severity
 
 SHARE_MAX = 0.1
 SHARE_PAGE = 0.5  # Above this, most of what comes in decides nothing.
-ITEMS_MIN = 50  # A block has at least so many, as fewer say little about a share.
-CROWD = 2  # While time stands still a block ends with so many times the items of the last minute,
-CROWD_MIN = 1_000  # or with so many, if these are more.
+ITEMS_MIN = 50  # Items of a block at least, as fewer say little about a share.
+CROWD = 2  # While time stands still, a block ends with this many times the items of the last minute,
+CROWD_MIN = 1_000  # or with this many items, if that is more.
 
 
 class LateShare(msgspec.Struct, kw_only=True):

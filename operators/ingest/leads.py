@@ -109,7 +109,7 @@ def _looked_at(known: Ints, leads: Leads, new: int, many: int) -> tuple[Ints, in
 def _sparse(known: Ints, older: int, few: int) -> Ints:
     """Return the bound of a log that is not dense, at each event after the `older` ones."""
     bounds = ranked(known, older, len(known), few)
-    early = few - 1 - older  # At so many events there are still too few leads.
+    early = few - 1 - older  # For the first `early` events there are still too few leads.
     if early > 0:
         bounds[:early] = np.minimum.accumulate(known)[older : older + early]
     return bounds

@@ -21,7 +21,7 @@ def measured(columns: Columns, measures: Sequence[Measure], groups: Runs) -> tup
     kernels = loading.kernels()
     if kernels is None or not any(measure.name in columns.numbers for measure in measures):
         return _by_numpy(columns, measures, groups)
-    none = np.full(len(groups.order), np.nan)  # Of a measure on items of another stream.
+    none = np.full(len(groups.order), np.nan)  # For a measure on items of another stream.
     found: tuple[Ints, Floats, Ints] = kernels.measured_groups(
         [columns.numbers.get(measure.name, none) for measure in measures],
         [10.0**measure.digits for measure in measures],

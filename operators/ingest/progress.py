@@ -48,7 +48,7 @@ def advance(
     """Return the partition's time after each of the next events, (n,), and the new state.
 
     `time` is the partition's time before them, Unix ms, or NEVER. `appended` (n,) is the broker's own time of each,
-    NEVER where there is none; None: there is none at all.
+    NEVER where an event has none; None if no event has one.
     """
     if not len(times):
         return NONE, recent

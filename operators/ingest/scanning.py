@@ -64,7 +64,7 @@ class MessageScanner:
 
 
 def scanner_for(policy: Policy) -> MessageScanner | None:
-    """Return the scanner of events for a policy; None where there is none, or the policy reads more than it scans."""
+    """Return the scanner of events for a policy; None without kernels, or if the policy reads more than it scans."""
     module = loading.kernels()
     if module is None or any(sli_kind_of(sli).columns(sli) for sli in policy.slis if not sli.on_feedback):
         return None

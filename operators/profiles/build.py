@@ -119,7 +119,7 @@ def moments_of_weighted(rising: Floats, counts: Ints) -> Moments:
     """Return the moments of numbers in rising order, each as often as `counts` says."""
     n = int(counts.sum())
     values, exponent = scaled(rising)
-    # The rounded mean of equal values may lie beside them, and leave a deviation where there is none.
+    # By rounding, the mean of equal values may differ from them, which would give a deviation where there is none.
     mean = min(max(float((values * counts).sum() / n), float(values[0])), float(values[-1]))
     off = values - mean
     variance = float((off**2 * counts).sum() / n)

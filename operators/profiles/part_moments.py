@@ -24,7 +24,7 @@ def moments_by(values: Sequence[Value], of: Ints, parts: int) -> tuple[PartMomen
     low, high = np.full(parts, np.inf), np.full(parts, -np.inf)
     np.minimum.at(low, of, numbers)
     np.maximum.at(high, of, numbers)
-    # The rounded mean of equal values may lie beside them, and leave a deviation where there is none.
+    # By rounding, the mean of equal values may differ from them, which would give a deviation where there is none.
     mean = np.clip(np.bincount(of, numbers, parts) / np.maximum(n, 1), low, high)
     mean[n == 0] = 0.0
     sd = (np.bincount(of, (numbers - mean[of]) ** 2, parts) / np.maximum(n - 1, 1)) ** 0.5

@@ -1,4 +1,4 @@
-"""Evidence on an estimated SLI says wherever it is read that nobody has seen whether these answers were right."""
+"""Evidence on an estimated SLI says, wherever it is read, that no label has confirmed it."""
 
 from collections.abc import Iterable, Mapping, Set
 from typing import Any

@@ -14,7 +14,7 @@ def historical_evidence(
 ) -> Evidence:
     """Return the proof that `past` is above `most`, with what `usual` was and `why` that is compared.
 
-    In p of all releases chance would do as much, by any of so many `ways`.
+    In a share p of all releases chance would do as much, by any of the `ways` (their number).
     """
     good, bad = usual
     return Evidence(

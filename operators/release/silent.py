@@ -11,8 +11,8 @@ from operators.wire.control import ControlEvent, Evidence, Severity
 from operators.wire.events import EPOCH, MILLISECOND
 from operators.wire.mirrored import is_mirrored
 
-SILENT_MS = 300_000  # A candidate may be without requests for so long.
-ALPHA = 1e-6  # The chance that none of so many requests is the candidate's, if it had its share of them.
+SILENT_MS = 300_000  # How long a candidate may be without requests.
+ALPHA = 1e-6  # The chance that none of the requests is the candidate's, if it had its share of them.
 RUNBOOK = "infra/runbooks/traffic-split.md"
 
 

@@ -13,7 +13,7 @@ def reslice(model: Model, places: Sequence[int | None]) -> None:
 
 
 def widen(model: Model, slis: int) -> None:
-    """Make room for so many SLIs in everything kept by their numbers: new SLIs have had no events."""
+    """Make room for this many `slis` in everything kept by their numbers: new SLIs have had no events."""
     for served in model.served.values():
         for counts in (*served.buckets.values(), *served.hours.values()):  # Requests, then good and bad of each SLI.
             counts.extend([0] * (1 + 2 * slis - len(counts)))

@@ -5,7 +5,7 @@ from typing import TypeVar
 
 T = TypeVar("T")
 
-FEW = 500  # A thing with at most so many rows is small.
+FEW = 500  # A thing with at most this many rows is small.
 TOGETHER = 4_096  # Rows made at once, or a few more: they take some megabytes.
 
 

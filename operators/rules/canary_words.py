@@ -40,7 +40,7 @@ def evaluated(canary: CanaryState) -> list[Word]:
         words[index] = _at_pace(canary, canary.of[index], words[index])
     canary.bad |= {canary.of[index] for index in worse_slices(canary, alphas) if words[index] == "BAD"}
     for index in _decided(words):
-        if words[index] == "BAD" and not canary.placed.whole[index]:  # BAD when judged alone, but not among so many.
+        if words[index] == "BAD" and not canary.placed.whole[index]:  # BAD when judged alone, but not among all slices.
             words[index] = "INSUFFICIENT"
     for process in canary.bad:
         words[canary.index[process]] = "BAD"

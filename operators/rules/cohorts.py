@@ -23,7 +23,7 @@ from operators.rules.missing_labels import LONG
 from operators.window.label_ages import UNDATED, LabelAges
 from operators.wire.control import Maturity
 
-BLOCKS = 60  # Blocks per age: so many are waited for at once, and none lasts longer than this part of the age.
+BLOCKS = 60  # Blocks per age: about this many wait at once; each lasts age / BLOCKS, rounded to a multiple of `least`.
 Values = tuple[str, ...]  # A finest slice, by the values of all dimensions.
 Counts = tuple[int, int, int]  # Labels, bad ones, and those that do not say when their requests were made.
 Arms = tuple[dict[Values, Counts], dict[Values, Counts]]  # Of candidate and baseline.

@@ -39,7 +39,7 @@ from operators.stats.histogram import B_MIN, GAMMA, codes_of, values_of
 
 TAIL = 0.95  # The quantile at which means are compared, too.
 N_MIN = 100  # Values of the baseline in a stretch, and ...
-BEYOND_MIN = 5  # ... so many of them above a quantile.
+BEYOND_MIN = 5  # ... this many of them above a quantile.
 STRETCHES = 15  # A quarter of an hour, in blips of a minute.
 
 

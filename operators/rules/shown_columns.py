@@ -23,7 +23,7 @@ def word_codes(words: Sequence[Word]) -> Ints:
 class ShownColumns:
     """K processes as they were stored last: `word`, `events` (K,) and `floats` (3, K), ln E and both bounds.
 
-    `new` (K,) are those of which nothing was stored.
+    `new` (K,) marks the processes of which nothing was stored.
     """
 
     def __init__(self) -> None:

@@ -6,7 +6,7 @@ Histograms do not tell the chain (`window/chains.py`) of a value. So of a versio
 counts as of its events: those that are compared (one of each chain, recurring chains more rarely) among all. Where a
 chain has k values that are alike, a k-th of the values varies as much as one value of each chain does (the design
 effect: J. N. K. Rao, A. J. Scott, "A simple method for the analysis of clustered binary data", Biometrics 48 (1992),
-577-585). Where nobody comes twice all values count.
+577-585). Where no chain comes twice, all values count.
 """
 
 from collections.abc import Sequence

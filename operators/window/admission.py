@@ -17,7 +17,7 @@ from operators.window.limits import Limits
 from operators.window.partial import Partial
 from operators.window.watermark import NEVER
 
-FEW = 8  # Up to so many rows of a pane are looked at faster one by one than in arrays.
+FEW = 8  # Up to this many rows of a pane, a loop is faster than arrays.
 
 
 class Admission:

@@ -64,7 +64,7 @@ def measure_index(policy: Policy, name: str) -> int:
 
 
 def total_of(sums: Ints, digits: int) -> Floats:
-    """Return the total of a measure of so many digits, from its sums (W, 3)."""
+    """Return the total of a measure with `digits` after the point, from its sums (W, 3)."""
     return np.asarray((sums[:, HI] * 2.0**LIMB_BITS + sums[:, LO]) * 10.0**-digits, np.float64)
 
 

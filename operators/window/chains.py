@@ -62,7 +62,7 @@ def first_events(chains: Chains) -> Chains:
 
 
 def merge_chains(parts: Sequence[Chains | None], rows: Sequence[int], row_of: Ints) -> Chains | None:
-    """Add up the chains of partials of so many `rows` each, which become `row_of` (sum of rows,)."""
+    """Add up the chains of partials; `rows` is the number of rows of each, which become `row_of` (sum of rows,)."""
     known = [part for part in parts if part is not None]
     if not known:
         return None
@@ -109,7 +109,7 @@ def units(slis: Ints, chains: Chains | None, group: Ints) -> Ints:
 
 
 def drawn(chains: Chains, rows: int, group: Ints) -> Ints:
-    """Return which of the chains of so many rows count: each chain once in each group."""
+    """Return which chains count, of a number of `rows`: each chain once in each group."""
     size = np.bincount(chains.row, minlength=rows)
     last = np.full(rows, np.iinfo(np.int64).max)
     full = np.flatnonzero(size >= CHAINS_MAX)

@@ -17,7 +17,7 @@ from operators.window.picked import Picked
 
 UNKNOWN = -1
 FEW = 8  # With this many times more series than rows, rows are sorted instead of a table of series filled.
-ONE_BY_ONE = 8  # Up to so many series are looked at as fast one by one as by number.
+ONE_BY_ONE = 8  # Up to this many series, a look at each takes no longer than a table by number.
 LEAVES_PANES = 360  # Panes for which the finest series keep their numbers.
 
 

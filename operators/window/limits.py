@@ -78,7 +78,7 @@ class Limits(msgspec.Struct, kw_only=True):
         self.slice_by(len(now))
 
     def slice_by(self, dimensions: int) -> None:
-        """Change to series of so many dimensions: those of fewer give up their places, to be told apart anew."""
+        """Change to series of this many `dimensions`: series of fewer give up their places, to be told apart anew."""
         for places in (self.series.last, self.series.weights, self.series.waiting):
             for owner, names in places.items():
                 places[owner] = {name: each for name, each in names.items() if _is_sliced(name, dimensions)}

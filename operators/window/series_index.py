@@ -14,7 +14,7 @@ from operators.window.partial import UNSLICED
 from operators.wire.mirrored import is_mirrored, mirrored
 
 ALL_VERSIONS = "*"  # Stands for all versions of a model together.
-ALONE_MAX = 256  # For so many series `rollup_of` each alone is kept: some 600 bytes each.
+ALONE_MAX = 256  # `rollup_of` a single series is kept for this many: some 600 bytes each.
 NOWHERE = -1  # The slot of a series that has no slice by some dimensions.
 ESCAPES = str.maketrans({"\\": "\\\\", ",": "\\,", "=": "\\="})
 

@@ -30,7 +30,7 @@ from operators.window.ring_quantiles import ring_quantiles
 from operators.window.series_index import SeriesIndex, SliceSeries
 from operators.window.sliding_extremes import SlidingExtremes
 
-# A window of up to so many series is kept for later ones with the same contents; a larger one only after a repeat.
+# A window of up to this many series is kept for later ones with the same contents; a larger one only after a repeat.
 KEPT_MAX = 1_000
 HELD_MAX = 1_000  # With more slots than this, histograms hold only those that are looked at often.
 

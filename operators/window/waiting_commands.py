@@ -56,7 +56,7 @@ Due = AnyCommand | Refusal | Notice | Unwatched | TakenIn  # Takes effect with a
 
 
 def without_start(due: Sequence[Due]) -> list[Due]:
-    """Leave out what comes from the worker's start alone: nobody asked for it."""
+    """Leave out what comes from the worker's start, which no sender asked for."""
     return [each for each in due if not isinstance(each, AtStart)]
 
 

@@ -102,7 +102,7 @@ def placed(name: LeafSeries, places: Sequence[int | None]) -> LeafSeries:
 
 
 def unsliced(name: LeafSeries, by: Collection[int], dimensions: int) -> LeafSeries:
-    """Return a series with so many `dimensions`, UNSLICED in those numbered `by` and in those it lacks at the end.
+    """Return a series with this many `dimensions`, UNSLICED in those numbered `by` and in those it lacks at the end.
 
     >>> [value == UNSLICED for value in unsliced(LeafSeries("m", "v1", ("eu", "pro")), [1], 3).values]
     [False, True, True]
