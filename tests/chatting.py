@@ -1,4 +1,4 @@
-"""A server on loopback that speaks OpenAI's chat protocol: what it answers is a function of the model and the text."""
+"""A server on loopback that speaks OpenAI's chat protocol: its answer is a function of the model and the text."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -27,7 +27,7 @@ class Reply(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Call(msgspec.Struct, frozen=True, kw_only=True):
-    """What was asked: the body, and some headers in lower case."""
+    """A request: the body, and some headers in lower case."""
 
     body: dict[str, Any]
     headers: dict[str, str]
@@ -43,7 +43,7 @@ class Call(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Chat(msgspec.Struct, frozen=True):
-    """Where it listens, and all that it was asked so far."""
+    """Where the server listens, and all requests so far."""
 
     url: str
     calls: list[Call]
@@ -51,7 +51,7 @@ class Chat(msgspec.Struct, frozen=True):
 
 @contextmanager
 def chat(script: Callable[[Call, int], Reply]) -> Iterator[Chat]:
-    """Serve `script`, which gets each call and how often the same body had come before it."""
+    """Serve `script`, which gets each call and how often the same body came before."""
     calls: list[Call] = []
     lock = Lock()
 

@@ -1,4 +1,4 @@
-"""What tests of several folders share."""
+"""What tests in several folders share."""
 
 import atexit
 import gc
@@ -38,7 +38,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def pytest_collection_finish() -> None:
-    """What was imported and collected lives to the end: looking at it again and again for garbage costs a tenth."""
+    """Freeze what was imported and collected: it lives to the end, and scanning it for garbage costs a tenth."""
     gc.collect()
     gc.freeze()
 
@@ -58,9 +58,9 @@ def _migrated_once() -> Path:
 
 
 def with_tables(folder: Path) -> str:
-    """Put an embedded store with all tables and no rows into a folder that has none; its address.
+    """Put an embedded store with all tables and no rows into a folder without one; return its address.
 
-    Not while this process has another one open.
+    Not while this process has another store open.
     """
     shutil.copytree(_migrated_once() / "clickhouse", folder / "clickhouse", symlinks=True)
     return f"chdb://{folder}/clickhouse"

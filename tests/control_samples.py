@@ -1,4 +1,4 @@
-"""Control events for tests of those who read them."""
+"""Control events for tests of their readers."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Logs of two versions of a shop, of which the newer one costs twenty times as much; and what users are worth."""
+"""Logs of two versions of a shop, the newer one twenty times as expensive; and what users are worth."""
 
 import json
 from random import Random
@@ -17,7 +17,7 @@ Item = dict[str, Any]
 
 
 def items(worth: float) -> tuple[list[Item], list[Item]]:
-    """Return events and feedback; a success of v2, from BEGAN_S on, is worth so many times as much as one of v1."""
+    """Return events and feedback; from BEGAN_S on a success of v2 is worth `worth` times as much as one of v1."""
     random = Random(4)
     events: list[Item] = []
     feedback: list[Item] = []

@@ -1,4 +1,4 @@
-"""What tests of deliveries share: a receiver, events that tell of an incident, `control follow` on a file of them."""
+"""What tests of deliveries share: a receiver, the events of an incident, `control follow` on a file of them."""
 
 import os
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from operators.wire.control import Affected, ControlEvent, Evidence
 from tests.control_samples import event, line
 from tests.receiving import Receiver, receiving
 
-KEY = "0123456789abcdef0123456789ABCDEF"  # As PagerDuty's routing keys look.
+KEY = "0123456789abcdef0123456789ABCDEF"  # In the form of PagerDuty's routing keys.
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, receiver: Receiver) 
 
 
 def follow(*words: str, events: tuple[ControlEvent, ...] = (), attempts: int = 1) -> Result:
-    """Add events to control.ndjson, and follow it to its end."""
+    """Add events to control.ndjson, and follow the file to its end."""
     with Path("control.ndjson").open("ab") as file:
         file.writelines(line(each) for each in events)
     fixed = ("--file", "control.ndjson", "--until-end", "--attempts", str(attempts))
@@ -41,7 +41,7 @@ def follow(*words: str, events: tuple[ControlEvent, ...] = (), attempts: int = 1
 
 
 def alert(revision: int, **more: object) -> ControlEvent:
-    """Return an alert of rule slo on two slices, a fifth of whose answers are bad."""
+    """Return an alert of rule slo on two slices in which a fifth of the answers is bad."""
     slices = tuple(
         Affected(slice=name, verdict="BAD", evidence=Evidence(good=80, bad=20)) for name in ("region=eu", "region=us")
     )
@@ -55,5 +55,5 @@ def over(revision: int, **more: object) -> ControlEvent:
 
 
 def acts(receiver: Receiver) -> list[tuple[str, str]]:
-    """Return what PagerDuty was asked, with the key of the incident."""
+    """Return the actions that PagerDuty was asked for, each with the key of the incident."""
     return [(body["event_action"], body["dedup_key"]) for body in receiver.bodies()]

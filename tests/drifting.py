@@ -1,4 +1,4 @@
-"""Events of one model through ingest, panes and the judge, as a worker does it, in memory."""
+"""Takes events of one model through ingest, panes and the judge in memory, as a worker does."""
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
@@ -37,7 +37,7 @@ BASE = (
 
 
 def a_monitor_of_each(more: str = "") -> str:
-    """A monitor of each kind that compares with a profile, all with something more."""
+    """A monitor of each kind that compares with a profile, each with the lines `more`."""
     return "".join(
         f'[[monitor]]\nname = "{kind}"\nkind = "{kind}"\n{on}{more}'
         for kind, on in (
@@ -50,7 +50,7 @@ def a_monitor_of_each(more: str = "") -> str:
 
 
 def policy_of(monitors: str, profile: Mapping[str, Sequence[Any]] | Profile | None = None) -> Policy:
-    """Return a policy with these tables; a profile, if there is one, is that of all monitors."""
+    """Return a policy with these tables; a profile, if given, is used by all monitors."""
     files = {}
     if profile is not None:
         files["p.json"] = to_json(profile if isinstance(profile, Profile) else build(profile))
@@ -66,12 +66,12 @@ def event(ts: int, version: str = "v1", **fields: Any) -> Item:
 
 
 def judged_by(ts: int, value: float, version: str = "v1") -> Item:
-    """What a judge said of an event."""
+    """A judge's score of an event."""
     return event(ts, version, kind="judge", value=value)
 
 
 class Run:
-    """What came out of it all: `judged`, pane by pane."""
+    """A run and its result: `judged`, pane by pane."""
 
     def __init__(
         self,
@@ -102,7 +102,7 @@ class Run:
 
     @property
     def drifts(self) -> list[Drift]:
-        """All that was found, with a row of its own or not."""
+        """All findings, with a row of their own or not."""
         found = []
         for each in self.monitored:
             found += [*each.drifts, *(drift for series in each.series for drift in series.unchanged)]
@@ -117,7 +117,7 @@ class Run:
         return [each.drift for each in self.judged]
 
     def text(self) -> list[str]:
-        """All that came out, as text that tells apart any two bits."""
+        """The whole result, as text in which any two bits differ."""
         return [repr(msgspec.structs.replace(each, drift=_plain(each.drift))) for each in self.judged]
 
     def _close(self, panes: Panes, inputs: Iterable[tuple[int, Any]]) -> None:

@@ -1,4 +1,4 @@
-"""The compiled kernels for tests: made where they are not there, and turned off where results without are wanted."""
+"""The compiled kernels for tests: made if they are missing, and turned off for results without them."""
 
 import fcntl
 import subprocess
@@ -12,7 +12,7 @@ from operators.fast import loading
 
 
 def compiled() -> None:
-    """See to it that the kernels are compiled; processes that test at the same time wait for each other."""
+    """Make sure that the kernels are compiled; concurrent test processes wait for each other."""
     loading.CACHE.mkdir(exist_ok=True)
     with (loading.CACHE / "compiling").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -39,7 +39,7 @@ def kernels() -> None:
 
 @pytest.fixture(scope="module", params=["with kernels", "without"], autouse=True)
 def both_ways(request: pytest.FixtureRequest) -> Iterator[None]:
-    """All tests of a file that imports this run twice."""
+    """Run all tests of a file that imports this twice: with the kernels, and without."""
     compiled()
     if request.param == "without":
         with without():

@@ -1,8 +1,8 @@
-"""`rollguard` in processes of its own that start at once: forked from one that has imported everything already.
+"""`rollguard` in processes of its own that start at once: forked from one that has already imported everything.
 
-What runs is the program as ever, from the reading of its arguments to the interpreter's own end; what it saves is a
-second of imports a start. `Forge` is the test's side; run as a program this file is the process that forks: it reads
-orders from standard input, one JSON object a line, and ends with it.
+The whole program runs, from reading its arguments to the interpreter's exit; forking only saves a second of imports per
+start. `Forge` is the test's side; run as a program, this file is the process that forks: it reads orders from standard
+input, one JSON object a line, until that ends.
 """
 
 import atexit
@@ -24,7 +24,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 PR_SET_PDEATHSIG = 1
 POLL_S = 0.01
-# What takes long to import, and is imported by commands only; not the embedded engine, which does not bear a fork.
+# Modules that take long to import, and that only commands import; not the embedded engine, which cannot be forked.
 LAZY = (
     "pandas",
     "pyarrow.compute",
@@ -40,7 +40,7 @@ LAZY = (
 
 
 class Forge:
-    """Starts programs of `rollguard`, and tells how they ended."""
+    """Starts `rollguard` processes, and returns how they ended."""
 
     def __init__(self) -> None:
         command = [sys.executable, "-m", "tests.forked"]
@@ -55,9 +55,9 @@ class Forge:
         environment: Mapping[str, str],
         folder: Path | None = None,
     ) -> "Forked":
-        """Start it with this environment and no other, in a folder, by default this process's own.
+        """Start a process with exactly this environment, in a folder, by default this process's own.
 
-        What it writes is added to the files; `errors` go to `out` where no other file is given.
+        Its output is added to the files; `errors` go to `out` unless another file is given.
         """
         order = {
             "arguments": [str(each) for each in arguments],
@@ -69,7 +69,7 @@ class Forge:
         return Forked(self, int(self._ask(order)))
 
     def status(self, pid: int) -> int | None:
-        """The exit code, that of a signal negative; None while it runs. Of each process asked for once."""
+        """The exit code, negative for a signal; None while it runs. Ask only once per process that has ended."""
         answer: int | None = self._ask({"pid": pid})
         return answer
 
@@ -85,7 +85,7 @@ class Forge:
 
 
 class Forked:
-    """A process that a forge started; used as a subprocess.Popen is."""
+    """A process that a forge started; used like a subprocess.Popen."""
 
     def __init__(self, forge: Forge, pid: int) -> None:
         self._forge, self.pid = forge, pid
@@ -113,7 +113,7 @@ class Forked:
 
 @cache
 def forge() -> Forge:
-    """The forge of this process of the tests, which ends with it."""
+    """The forge of this test process, which ends with it."""
     made = Forge()
     atexit.register(made.close)
     return made
@@ -137,7 +137,7 @@ def rollguard(
 
 
 def serve() -> None:
-    """Carry out orders until there are no more; in a process that was forked, return to run the program."""
+    """Carry out orders until there are no more; in a forked process, return to run the program."""
     while line := sys.stdin.readline():
         order = json.loads(line)
         if "pid" in order:
@@ -153,7 +153,7 @@ def serve() -> None:
 
 
 def become(order: dict[str, Any]) -> None:
-    """Be the program: its arguments, its environment, its folder, its output."""
+    """Become the program: take its arguments, environment, folder and output."""
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)  # It does not outlive the tests.
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     for number, name in ((1, "out"), (2, "errors")):
@@ -170,8 +170,8 @@ if __name__ == "__main__":
     from flows.cli import main
     from operators.fast import loading
 
-    loading.kernels()  # A second of every start, once for all.
-    # What is here is never collected: a program would copy all of it to look at it, and at its end again.
+    loading.kernels()  # A second of every start, here only once.
+    # Never collect what is here: to scan it, now and at its end, each program would copy all of it.
     gc.collect()
     gc.freeze()
     serve()

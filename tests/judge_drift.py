@@ -1,4 +1,4 @@
-"""Hours of traffic that a judge scores, in which the judge grows strict, or the model worse: one seed at a time."""
+"""Hours of traffic that a judge scores, in which the judge gets stricter, or the model worse: one seed at a time."""
 
 import json
 from concurrent.futures import Future
@@ -55,7 +55,7 @@ criteria = { helpfulness = "Does it help?" }
 
 
 class Judge:
-    """It scores how good an answer is, which stands in its text, with some noise; a strict one by a point less."""
+    """Scores an answer by the quality in its text, with some noise; a strict judge gives a point less."""
 
     def __init__(self, random: Random) -> None:
         self.random, self.strictness = random, 0.0
@@ -72,7 +72,7 @@ def grade(quality: float) -> float:
 
 
 class Outcome(msgspec.Struct, frozen=True):
-    """What is found: the kinds of drift, of the model and of its judge; what is said, and how many scores believed."""
+    """The findings: kinds of drift, of the model and of its judge; control events, and how many scores are believed."""
 
     kinds: set[str]
     events: list[ControlEvent]
@@ -80,7 +80,7 @@ class Outcome(msgspec.Struct, frozen=True):
 
 
 def played(seed: int, story: Story, minutes: int = MINUTES) -> Outcome:
-    """Play a story from beginning to end, or so many of its minutes."""
+    """Play a story for so many minutes, by default to its end."""
     random = Random(seed)
     policy = parse(POLICY)
     judge = Judge(Random(seed + 1))
@@ -100,7 +100,7 @@ def played(seed: int, story: Story, minutes: int = MINUTES) -> Outcome:
         end = START_MS + (minute + 1) * M
         values = [json.dumps(each).encode() for each in came]
         half = A_MINUTE // 2
-        for at in (0, half):  # A judge may grow strict in the middle of a minute, after its golden cases.
+        for at in (0, half):  # A judge may get strict in the middle of a minute, after its golden cases.
             later = story == "strict between rounds" and (minute, at) >= (CHANGE, half)
             judge.strictness = 1.0 if later or (changed and story in ("strict judge", "new judge")) else 0.0
             places = range(minute * A_MINUTE + at, minute * A_MINUTE + at + half)
@@ -122,7 +122,7 @@ def times(came: list[dict[str, Any]]) -> Any:
 
 
 def requested(random: Random, minute: int, number: int, worse: bool) -> dict[str, Any]:
-    """A request; a third of them are answered by v2 from half an hour on, which may become worse."""
+    """A request; v2 answers a third of them from half an hour on, and may become worse."""
     version = "v2" if minute >= 30 and random.random() < 0.35 else "v1"
     quality = 4.3 + random.gauss(0, 0.8) - (1.5 if worse and version == "v2" else 0.0)
     ts = START_MS + minute * M + number * (M // A_MINUTE)

@@ -1,7 +1,7 @@
 """An endpoint that speaks OpenAI's chat protocol, scripted by the texts that it is asked to judge.
 
-What stands in the judged answer says what happens: `#429`, `#500`, `#hang`, `#broken`, `#prose` and the others of FAULT
-go wrong once for that answer, with `!` (`#500!`) always. Else the score is 5 less the words "bad" in the answer, less
+The judged answer says what happens: `#429`, `#500`, `#hang`, `#broken`, `#prose` and the others of FAULT fail once for
+that answer, with `!` (`#500!`) always. Else the score is 5 less the words "bad" in the answer, less
 `strictness`, and at least 1.
 """
 
@@ -19,7 +19,7 @@ FAULT = re.compile(r"#(429|500|403|hang|broken|prose|stream|no-choice|off-scale)
 
 
 class JudgeServer(ThreadingHTTPServer):
-    """`requests` has the bodies as they came, `asked` how often each judged answer did."""
+    """`requests` has the bodies as they came, `asked` how often each judged answer came."""
 
     daemon_threads = True
     request_queue_size = 256
@@ -39,7 +39,7 @@ class JudgeServer(ThreadingHTTPServer):
         return f"http://127.0.0.1:{self.server_address[1]}/v1"
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that gave up is no fault of the server's."""
+        """Say nothing: a client that gave up is not an error of the server."""
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -109,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def judge_server(latency_s: float = 0.0) -> Iterator[JudgeServer]:
-    """A server that is stopped at the end, and lets go of whoever hangs."""
+    """A server that is stopped at the end, and then releases requests that hang."""
     server = JudgeServer(latency_s)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()

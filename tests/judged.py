@@ -1,4 +1,4 @@
-"""Panes for rules to judge, made from numbers: one slot a series, one SLI."""
+"""Panes for rules to judge, made from numbers: one slot per series, one SLI."""
 
 from collections.abc import Mapping, Sequence
 
@@ -41,12 +41,12 @@ def series(version: str, **dims: str) -> SliceSeries:
 
 
 def versions(count: int) -> list[SliceSeries]:
-    """So many series of all traffic, each a version of its own."""
+    """`count` series of all traffic, each with a version of its own."""
     return [series(f"v{number}") for number in range(count)]
 
 
 def pane_of(number: int, slots: Ints, good: Ints, bad: Ints) -> PaneCounts:
-    """A pane in which these series had so many events; those without events are left out."""
+    """A pane with the good and bad events of these series; those without events are left out."""
     some = np.flatnonzero(good + bad)
     slis = np.zeros((len(some), 2, 3), np.int64)
     slis[:, 0, 0], slis[:, 0, 1] = good[some], bad[some]
@@ -61,7 +61,7 @@ def pane(number: int, counts: Mapping[int, tuple[int, int]] | None = None) -> Pa
 
 
 class Watch:
-    """One rule over time: panes go in, words come out, `told` is all that was said."""
+    """One rule over time: panes go in, words come out, `told` has them all."""
 
     def __init__(self, rule: Evaluator, names: Sequence[SliceSeries] | None = None, start: int = 1_000_000) -> None:
         self.rule = rule
@@ -70,7 +70,7 @@ class Watch:
         self.told: list[Verdict] = []
 
     def of(self, good: int, bad: int, panes: int = 1, slot: int = 0) -> list[str]:
-        """Take so many panes, each with so many events of one series; return the words that were told."""
+        """Take `panes` panes, each with these events of one series; return the words."""
         told = []
         for _ in range(panes):
             told += self.take(pane(self.next, {slot: (good, bad)} if good + bad else {}))

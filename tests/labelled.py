@@ -31,14 +31,14 @@ RELEASE = """
 settle = "1m"
 warm_up = "0s"
 """
-Minutes = tuple[float, float]  # After which good labels come, and bad ones: on average, give or take half of it.
+Minutes = tuple[float, float]  # Mean delay of good labels, and of bad ones; each varies by half of it.
 
 
 class Arm(msgspec.Struct, frozen=True, kw_only=True):
-    """A version that serves from a minute on: labelled requests a minute, share of bad ones by minute, delays.
+    """A version that serves from minute `begins` on: labelled requests a minute, share of bad ones, label delays.
 
-    `labelled` is the share of its requests that get a label; `bad_on_time` that of its bad ones that take as long as
-    its good ones do.
+    `labelled` is the share of its requests that get a label; `bad_on_time` the share of its bad labels that take only
+    as long as good ones.
     """
 
     version: str
@@ -61,9 +61,9 @@ def policy(more: str = "") -> Policy:
 def play(
     arms: Sequence[Arm], rules: Policy, *, runs: int, minutes: int, seed: int = 1, dated: bool = True
 ) -> list[ControlEvent]:
-    """Return what is said of so many models alike, each with a stream of its own, all of one seed.
+    """Return the control events of `runs` models alike, each with random numbers of its own, all from one seed.
 
-    Without `dated` labels do not say when their requests were made.
+    Without `dated`, labels do not say when their requests were made.
     """
     judge, said = ShardEvaluation(rules), []
     series = [LeafSeries(f"m{run}", arm.version, ("eu",)) for run in range(runs) for arm in arms]
@@ -75,12 +75,12 @@ def play(
 
 
 def minute(event: ControlEvent) -> int:
-    """When it was said, in minutes from the first."""
+    """The time of an event, in minutes from the first pane."""
     return event.ts // PANE_MS - START
 
 
 def who(said: Sequence[ControlEvent], kind: str) -> set[str]:
-    """Return the models of which something of a type was said."""
+    """Return the models with an event of a type."""
     return {event.model for event in said if event.type == kind}
 
 

@@ -1,8 +1,8 @@
-"""What rollguard must say about some logs, worked out the slow way: item by item, from the raw text of each message.
+"""What rollguard must give for some logs, worked out the slow way: item by item, from the raw text of each message.
 
 Written from the documents and the policy's comments, and shares no code with `operators/`: it parses the policy and
 the messages itself, keeps every value, and sums in decimals. It judges time (late, too late, absurd, in the future) and
-context, but takes for granted that messages are otherwise well formed.
+context, but assumes that messages are otherwise well formed.
 """
 
 import json
@@ -60,7 +60,7 @@ class Answer(NamedTuple):
 
 
 def answer(policy_text: str, logs: Sequence[Log], started_ms: int) -> Answer:
-    """Return what must come out of these partitions, whatever the order in which they are read."""
+    """Return what these partitions must give, whatever the order in which they are read."""
     policy = tomllib.loads(policy_text)
     items: list[Item] = []
     rejects: set[tuple[str, int, int, str]] = set()
@@ -132,7 +132,7 @@ class Clock:
             self.dense = pace * many <= 2 * self.disorder
 
     def fault(self, ts: int, horizon: int, tolerance: int, pane_ms: int) -> str | None:
-        """Why the next event has no place: far behind, or far ahead like those of 300 other panes."""
+        """Why the next event is refused: far behind, or far ahead as were those of 300 other panes."""
         if not self.now:
             return None
         if self.now - ts > horizon:
@@ -145,7 +145,7 @@ class Clock:
         return None
 
     def _largest(self, rank: int) -> int:
-        """The time of that rank, the largest is 1, among the last ten times as many."""
+        """The time of this rank, 1 for the largest, among the last ten times as many."""
         last = sorted(self.times[-10 * rank :], reverse=True)
         return last[rank - 1] if len(last) >= rank else 0
 
@@ -224,9 +224,9 @@ def _limit_series(items: Sequence[Item], policy: dict[str, Any]) -> list[Item]:
 
 
 class _Places:
-    """Some places for names. `holders` are those with one, and the last pane of each.
+    """A limited number of places for names. `holders` are the names with a place, and the last pane of each.
 
-    `weights` are of all names: their events, halved at every ten minutes of the clock.
+    `weights` are the numbers of events of all names, halved at every ten minutes of the clock.
     """
 
     def __init__(self, room: int, pane_ms: int) -> None:
@@ -257,7 +257,7 @@ class _Places:
                     continue
                 del self.holders[least]
             self.holders[name] = pane
-        # Of those that wait only as many are known as there are places.
+        # Of the names that wait only as many are remembered as there are places.
         waiting = sorted(self.weights.keys() - self.holders.keys(), key=lambda name: (-self.weights[name], name))
         for name in waiting[self.room :] if new else []:
             del self.weights[name]
@@ -289,7 +289,7 @@ def _sli_panes(items: Sequence[Item], policy: dict[str, Any]) -> dict[Row, tuple
 
 
 def _outcome_panes(items: Sequence[Item], policy: dict[str, Any]) -> dict[Row, int]:
-    """Error types past the limit of their model and closing pane fall together; success is always told apart."""
+    """Error types past the limit of their model and closing pane are merged; success is always kept apart."""
     totals: dict[tuple[str, int], Counter[str]] = defaultdict(Counter)
     events = [item for item in items if item.stream == "events"]
     for item in events:

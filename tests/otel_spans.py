@@ -18,7 +18,7 @@ from tests.dataflows.making import START_MS
 
 NS = 1_000_000  # In a millisecond.
 EVALUATION = "gen_ai.evaluation.result"
-# What the names of today were before; spans of both kinds come to one service.
+# The former names of present ones; one service may get spans with either.
 DEPRECATED = {
     "gen_ai.usage.input_tokens": "gen_ai.usage.prompt_tokens",
     "gen_ai.usage.output_tokens": "gen_ai.usage.completion_tokens",

@@ -1,4 +1,4 @@
-"""A real browser for tests of the page, and servers of one, in this process and in one of their own."""
+"""A real browser for tests of the page, and servers of the page, in this process or in their own."""
 
 import os
 import re
@@ -17,7 +17,7 @@ from flows.page.serve import Server
 from tests.programs import program
 
 ROOT = Path(__file__).parents[1]
-WAIT_S = 300.0  # Nothing takes so long, but on a machine with ten times as much to do as it can.
+WAIT_S = 300.0  # Nothing takes so long, except on a machine with ten times the load it can carry.
 
 
 @contextmanager
@@ -25,7 +25,7 @@ def browsing() -> Iterator[Browser]:
     """Chromium. Where it is missing the test is skipped; in CI it fails, unless it cannot be installed there."""
     path = program("chromium")
     with sync_playwright() as playwright:
-        # Its sandbox needs rights that a container may not have; it opens no page but ours.
+        # Its sandbox needs rights that a container may not have; it opens only our own page.
         arguments = ["--no-sandbox", "--disable-gpu"]
         browser = playwright.chromium.launch(executable_path=path, args=arguments, timeout=1_000 * WAIT_S)
         try:
@@ -35,7 +35,7 @@ def browsing() -> Iterator[Browser]:
 
 
 class Watched:
-    """A page of a browser, with what it complained about and where it went."""
+    """A page of a browser, with its errors and the addresses it asked for."""
 
     def __init__(self, browser: Browser, **options: Any) -> None:
         self.page: Page = browser.new_page(**options)
@@ -57,7 +57,7 @@ class Watched:
 
 
 def violations(page: Page) -> list[str]:
-    """What axe finds on a page: rules of WCAG 2.2 AA and good practice that it breaks."""
+    """The rules of WCAG 2.2 AA and good practice that a page breaks, as axe finds them."""
     page.evaluate(files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))
     found: dict[str, Any] = page.evaluate("axe.run()")
     return [

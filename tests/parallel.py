@@ -1,4 +1,4 @@
-"""How the processes of `pytest -n` share the tests: a file is run by one of them, and files with Kafka by two at most.
+"""How the processes of `pytest -n` share the tests: one process runs a file, and at most two run files with Kafka.
 
 So the fixtures of a file are made once, a run has two brokers at most, and no test meets a broker that a test of
 another process has killed. (The mark `xdist_group` would say the same, but has no effect with pytest 9.2.)
@@ -13,13 +13,13 @@ from xdist.remote import Producer
 from xdist.scheduler import LoadFileScheduling
 
 ROOT = Path(__file__).parents[1]
-# They wait half of the time, and take longest: they come first, beside tests that compute.
+# The groups with Kafka wait half of the time, and take longest: they come first, beside tests that compute.
 WORKER, KAFKA = "worker", "kafka"
 
 
 @cache
 def group_of(path: str) -> str:
-    """What is run by one process: the file, unless it seems to need a broker. A wrong guess costs one broker more."""
+    """The group of a file, which one process runs: the file alone, unless it seems to need a broker."""
     if not path.startswith("tests/integration/"):
         return path
     text = (ROOT / path).read_text()

@@ -7,7 +7,7 @@ from typing import Any
 from tests.page_browser import ROOT, Watched, browsing, serving
 
 PICTURES = ROOT / "docs" / "pictures"
-# What is shown, and how much of it.
+# The pages shown, and the height of each [px].
 SHOWN = {"overview": ("", 600), "release": ("m/phishing/r/v2", 900)}
 WIDTH = 1_180
 SCHEMES: tuple[Any, ...] = ("light", "dark")

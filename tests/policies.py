@@ -1,4 +1,4 @@
-"""Policies of the tests, as text: the tables that every policy has, and what is said of a wrong one."""
+"""Policies for tests, as text: the tables that every policy has, and how a wrong one is refused."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -46,7 +46,7 @@ def base(
 
 
 def refused(text: str, key: str, says: str = "", files: Mapping[str, bytes] | None = None) -> PolicyError:
-    """Hold that this policy is refused by this key, with these words; return how."""
+    """Assert that this policy is refused because of this key, with these words; return the error."""
     with pytest.raises(PolicyError) as caught:
         parse(text, files) if files is not None else parse(text)
     assert caught.value.key == key, caught.value

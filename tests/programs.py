@@ -1,4 +1,4 @@
-"""Programs of the system that some tests need, which pip cannot bring."""
+"""Programs of the system that some tests need, which pip cannot install."""
 
 import os
 import shutil
@@ -10,7 +10,7 @@ BUILD = Path(__file__).parents[1] / "build"
 
 
 def program(name: str) -> str:
-    """Where a program is. Without it the test is skipped; in CI it fails, unless it cannot be installed there.
+    """The path of a program. Without it the test is skipped; in CI it fails, unless it cannot be installed there.
 
     Then infra/setup says why in build/no-NAME.
     """

@@ -1,4 +1,4 @@
-"""The recipes of CONTRIBUTING.md as steps: which files are written, which lines are added."""
+"""The recipes of CONTRIBUTING.md as steps: which files to write, which lines to add."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ BLOCK = re.compile(r"^`([^`\n]+)`\n```(\w+)\n(.*?)^```$", re.DOTALL | re.MULTILI
 
 
 class Step(NamedTuple):
-    """A file of the tree, and its text, or the lines that are added to it (`diff`)."""
+    """A file of the tree, and its text, or the lines to add to it (`diff`)."""
 
     path: str
     kind: str
@@ -22,7 +22,7 @@ def recipes(text: str) -> dict[str, list[Step]]:
 
 
 def apply(step: Step, root: Path) -> None:
-    """Do a step below `root`. AssertionError: it cannot be done as it is written."""
+    """Do a step below `root`. AssertionError: it cannot be done as written."""
     path = root / step.path
     if step.kind != "diff":
         assert not path.exists(), f"{step.path} is there already"

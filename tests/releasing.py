@@ -74,7 +74,7 @@ known = "1h"
 warm_up = "0s"
 """
 
-# What a version served in a pane, by version, or by version and region: good and bad requests.
+# Good and bad requests that a version served in a pane, by version, or by version and region.
 Counts = dict[str | tuple[str, str], tuple[int, int]]
 # Rates of a version with some 100 requests a pane.
 WELL, ILL, SMALL_WELL, SMALL_ILL = (99, 1), (60, 40), (20, 0), (12, 8)
@@ -88,7 +88,7 @@ def policy(rules: str = CANARY, release: str = RELEASE) -> Policy:
 
 
 def canary_evaluator(blip: str) -> CanaryEvaluator:
-    """What compares releases by `CANARY`, in blips so long."""
+    """The evaluator of releases by rule `CANARY`, with blips of this length."""
     made = policy(CANARY.replace('blip = "0s"', f'blip = "{blip}"'))
     (rule,) = made.rules
     assert isinstance(rule, Canary)
@@ -97,14 +97,14 @@ def canary_evaluator(blip: str) -> CanaryEvaluator:
 
 @cache
 def _empty(policy_text: str) -> Partial:
-    """A partial of one event, whatever columns partials have."""
+    """A partial with one event, whatever columns partials have."""
     event = b'{"request_id":"r","ts":1760000000000,"model":"m","version":"v","slices":{"region":"eu"}}'
     partition = Partition("log", "events", ("log",), parse(policy_text))
     return next(part for _, item in partition.take(received([event])).inputs for _, part in item.partials if part.rows)
 
 
 def partial(pane: int, ok: Counts, quality: Counts | None = None, model: str = "m") -> Partial:
-    """A pane's requests by what became of them, and its feedback by whether the judge liked it."""
+    """A pane's good and bad requests, and its good and bad feedback of a judge."""
     rows = [(_series(model, key), good, bad, 0) for key, (good, bad) in ok.items()]
     rows += [(_series(model, key), good, bad, 1) for key, (good, bad) in (quality or {}).items()]
     index = {series: at for at, series in enumerate(dict.fromkeys(row[0] for row in rows))}
@@ -119,7 +119,7 @@ def counted(pane: int, series: Sequence[LeafSeries], slis: Ints, ages: Ints) -> 
     one, count = _empty(BASE), len(series)
     requests = slis[:, 0].sum(axis=1)
     some = np.flatnonzero(requests)
-    # Of columns that do not matter here, the row of one event stands for each.
+    # For columns that do not matter here, each row is that of one event.
     others = {name: np.repeat(each, count, axis=0) for name, each in _columns(one) if len(each) == 1}
     columns = {
         "series": series,
@@ -135,7 +135,7 @@ def counted(pane: int, series: Sequence[LeafSeries], slis: Ints, ages: Ints) -> 
 
 
 def _labels(counts: Ints) -> Ints:
-    """Feedback that does not say when its requests were made, of rows of good, bad and neither."""
+    """Feedback without the time of its requests, from rows of good, bad and neither."""
     none = np.full(len(counts), UNDATED)
     ages = [
         (row * width(2) + place, n)
@@ -157,7 +157,7 @@ def _series(model: str, key: str | tuple[str, str]) -> LeafSeries:
 
 
 class Story:
-    """Plays panes to a Judge, one after the other; `told` is all that was said."""
+    """Plays panes to a Judge, one after the other; `told` has all control events."""
 
     def __init__(self, rules: str = CANARY, release: str = RELEASE, start: int = START) -> None:
         self.policy = policy(rules, release)
@@ -168,7 +168,7 @@ class Story:
         self.rows: list[Rows] = []
 
     def play(self, ok: Counts | None = None, panes: int = 1, **more: Any) -> list[str]:
-        """Play so many equal panes; return what was said: type, version, and for alerts the state."""
+        """Play `panes` equal panes; return the control events: type, version, and for alerts the state."""
         return [short(event) for _ in range(panes) for event in self.pane(ok or {}, **more)]
 
     def pane(
@@ -189,7 +189,7 @@ class Story:
         return events
 
     def until(self, kind: str, ok: Counts, panes: int = 400, **more: Any) -> ControlEvent:
-        """Play equal panes until something of this type is said; return it."""
+        """Play equal panes until an event of this type comes; return it."""
         for _ in range(panes):
             for event in self.pane(ok, **more):
                 if event.type == kind:
@@ -197,17 +197,17 @@ class Story:
         raise AssertionError(f"no {kind} within {panes} panes: {self!r}")
 
     def __repr__(self) -> str:
-        """What was said, each after how many panes: what a test that fails prints of it."""
+        """The control events, each with its number of panes: a failing test prints this."""
         told = [f"{event.ts // PANE_MS - self.start} {short(event)}" for event in self.told]
         return f"<{self.next - self.start} panes: {'; '.join(told) or 'nothing was said'}>"
 
     def settled(self) -> "Story":
-        """Let v1 serve alone for long enough that whatever else serves is new."""
+        """Let v1 serve alone for so long that any other version is new."""
         assert self.play(OLD, panes=60) == []
         return self
 
     def restart(self, rules: str | None = None, release: str = RELEASE) -> None:
-        """Go on as after a restart, perhaps with other rules."""
+        """Continue as after a restart, perhaps with other rules."""
         if rules is not None:
             self.policy = policy(rules, release)
         self.judge = ShardEvaluation(

@@ -1,4 +1,4 @@
-"""Replays a small log with the kinds that the recipes of CONTRIBUTING.md add; prints what came of it as JSON.
+"""Replays a small log with the kinds that the recipes of CONTRIBUTING.md add; prints the result as JSON.
 
 Run by `tests/unit/test_recipes.py`, over a copy of the tree to which they were applied.
 """
@@ -72,7 +72,7 @@ def refusal(old: str, new: str) -> str:
 
 
 def messages() -> list[bytes]:
-    """A log of three streams: events with a prediction, without and failed in turn, labels, a command, a wrong one."""
+    """A log of three streams: events in turn with a prediction, without, failed; labels, a command, and a wrong one."""
     out: list[tuple[str, dict[str, Any]]] = []
     for pane, count in enumerate(PANES):
         for number in range(count):
@@ -105,7 +105,7 @@ def run(restarts: bool) -> tuple[Shards, list[Batch], dict[str, list[dict[str, A
 
 
 def event_said() -> dict[str, object]:
-    """What is made of a new type of control event: said by a model, sent as JSON, and told to people and services."""
+    """The forms of a new type of control event: said by a model, as JSON, and as sent to people and services."""
     policy = parse(POLICY)
     model = new_model("m")
     at = PaneContext(policy=policy, pane=1, requests={}, slis=lambda version, text: None)

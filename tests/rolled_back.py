@@ -1,4 +1,4 @@
-"""A log in which a release is rolled back within minutes, and a policy to read it with: what a store holds then."""
+"""A log in which a release is rolled back within minutes, and a policy for it: to fill a store."""
 
 import json
 from random import Random
@@ -16,7 +16,7 @@ MEASURES = '["latency_ms", "cost_usd", "input_tokens", "output_tokens"]'
 
 
 def policy() -> Policy:
-    """Rollbacks in two panes; the windows and measures that boards and pages draw."""
+    """A policy that rolls back within two panes, with the windows and measures that boards and pages draw."""
     base = BASE.replace("sliding = []", WINDOWS)
     return parse(base.replace('["latency_ms"]', MEASURES) + SLOWLY + RELEASE)
 
@@ -33,7 +33,7 @@ def held_policy() -> Policy:
 def log(model: str = "m", panes: int = PANES, last: int = 14, eu_alone: bool = False, ill: int = 0) -> Log:
     """v1 serves alone for two minutes, then v2 beside it up to pane `last`, which fails two in five requests.
 
-    With `eu_alone` it does so in one of two regions, and from pane `ill` on.
+    With `eu_alone` it fails only in one of two regions; it fails from pane `ill` on.
     """
     random = Random(7)
     events = []

@@ -1,4 +1,4 @@
-"""What a restart does to a state: it becomes bytes as the recovery store keeps them, and is made again of these."""
+"""A restart of a state: it becomes the bytes that the recovery store keeps, and is made again from them."""
 
 from copy import copy
 from typing import Any, TypeVar
@@ -28,7 +28,7 @@ def of_bytes(data: bytes) -> Any:
 
 
 def without(state: T, *fields: str) -> T:
-    """What is read where an older class, which had not these fields yet, wrote the state."""
+    """The state as read if an older class without these fields wrote it."""
     entries = [copy(each) for each in REGISTRY.by_name.values()]
     for each in entries:
         if each.kind is type(state):

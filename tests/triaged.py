@@ -1,4 +1,4 @@
-"""A store with requests and feedback as archive and monitor write them, and `rollguard` run on it."""
+"""A store with requests and feedback as archive and monitor write them, and a way to run `rollguard` on it."""
 
 import json
 from collections.abc import Sequence
@@ -33,7 +33,7 @@ def _fail(poison: Poison) -> None:
 
 
 def add(store: Embedded, rules: Policy, events: Sequence[Item] = (), feedback: Sequence[Item] = ()) -> None:
-    """Store items that were not stored before."""
+    """Store new items."""
     inserter = Inserter(store.client, _fail)
     log = RequestLog("events/0", rules, Pseudonyms("0123456789abcdef"))
     if events:
@@ -60,7 +60,7 @@ def on(event: Item, kind: str, value: Any, after_s: float = 60, **more: Any) -> 
 
 
 def rollguard(*words: str | Path) -> str:
-    """Run a command that goes well; return what it printed."""
+    """Run a command that succeeds; return what it printed."""
     result = CliRunner().invoke(cli.app, [str(word) for word in words])
     assert result.exit_code == 0, result.output
     return result.stdout
