@@ -37,7 +37,7 @@ class _HasRule(Protocol):
 
 
 class PaneOutcome(msgspec.Struct, frozen=True, kw_only=True):
-    """What a closed pane came to; `rows` are of what it came from, as they are stored."""
+    """The outcome of a closed pane; `rows` are what else is stored of it, ready for its tables."""
 
     verdicts: Sequence[Verdict]
     events: Sequence[ControlEvent]

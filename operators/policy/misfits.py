@@ -121,7 +121,7 @@ def _choices(kind: object, parts: Sequence[str]) -> Iterator[str]:
 
 
 def _kind_at(kind: object, parts: Sequence[str]) -> object:
-    """Return the type of what stands at a path in a table."""
+    """Return the type of the value at a path in a table."""
     for part in parts:
         kind = next((field.type for field in _fields(kind) if field.encode_name == part), kind)
     return kind

@@ -34,7 +34,7 @@ class FileInForce(NamedTuple):
 
 
 def in_force(policy: Policy) -> dict[str, FileInForce]:
-    """Return what is in force by each file of a policy, by its name without `.toml`; "" where there is one file."""
+    """Return what each file of a policy puts in force, by file name without `.toml`; "" where there is one file."""
     return {
         each.file: FileInForce(_whole(written, each), {key for key, _ in key_lines(written)})
         for each, written in written_tables(policy)

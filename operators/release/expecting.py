@@ -8,9 +8,9 @@ from operators.wire.mirrored import is_mirrored
 
 
 def expect(model: Model, rule: AbsenceEvaluator, roster: Roster, pane: int) -> None:
-    """Let a rule expect all traffic of what served last: of the model, or of each of its last versions.
+    """Let a rule expect the traffic, over all slices, of a model and of each version that served last.
 
-    It is expected from `pane` on, as it may have been counted nowhere before. Slices are expected from their first
+    Traffic is expected from `pane` on, as it may have been counted nowhere before. Slices are expected from their first
     event.
     """
     last = {version: each.last for version, each in model.served.items() if not is_mirrored(version)}

@@ -30,7 +30,7 @@ def give_back(model: Model, version: str) -> None:
 
 
 def make_room(model: Model, declared: Release) -> list[str]:
-    """Give a candidate its declared share of what a promotion gave to others; return the words that say so.
+    """Give a candidate its declared share of the traffic that a promotion gave to others; return words that say so.
 
     Without a declared share gateways go by their own weights again.
     """

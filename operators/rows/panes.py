@@ -53,7 +53,7 @@ def leftover_rows(left: Leftover, policy: Policy) -> list[Rows]:
 
 
 def stored_rows(part: Partial, policy: Policy) -> list[Rows]:
-    """Return the rows of what came in on time under a pane of the store; the rows of `part` have its number."""
+    """Return the rows of a pane of the store, of what came in on time; the rows of `part` have the pane's number."""
     keys = _Keys(part, 0, policy.stored_ms or policy.pane_ms, policy)
     return [some for some in _rows(part, keys, policy) if len(some)]
 

@@ -202,7 +202,7 @@ class CanaryState:
         return self.pooled
 
     def open_strata(self, release: Comparison, pane: int) -> Strata:
-        """Return the strata of a release, ready for what came in a pane, of the blip that it is of."""
+        """Return the strata of a release, ready for the counts of a pane, in the pane's blip."""
         strata = self.strata_of(release)
         strata.open(self.begun(pane), self.blip_panes, self.blipped)
         return strata

@@ -75,7 +75,7 @@ def _add(canary: CanaryState, pane: int, leaves: ComparedLeaves, pair: Ints, of_
 
 
 def _strata(canary: CanaryState, leaves: ComparedLeaves) -> Ints:
-    """Return the stratum of each pair, -1 of what has none yet."""
+    """Return the stratum of each pair, -1 for a pair without one yet."""
     if not canary.strata:
         return np.full(len(leaves.arms), -1)
     pooled, places = canary.pooled_strata(), canary.pair_places
@@ -86,7 +86,7 @@ def _strata(canary: CanaryState, leaves: ComparedLeaves) -> Ints:
 
 
 def _add_each(canary: CanaryState, pane: int, leaves: ComparedLeaves, pair: Ints, of_all: Ints) -> None:
-    """Add them release by release, where some have new strata."""
+    """Add values release by release, where some pairs have no stratum yet."""
     order = order_by(leaves.arms[pair])
     pair, of_all = pair[order], of_all[order]
     number, arm = np.divmod(leaves.arms[pair], 2)

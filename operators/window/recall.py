@@ -84,7 +84,7 @@ class PaneStore:
         return (self.pane, packed) if self._before_ms is None else (self.pane, packed, self._before_ms)
 
     def push(self, item: PaneItem) -> PaneItem | PaneReplay | None:
-        """Keep a pane and pass it on; answer requests. OutOfStep if the pane it holds is of another moment."""
+        """Keep a pane and pass it on; answer requests. OutOfStep if the pane held is not the expected one."""
         if isinstance(item, HoldsEnough):
             if self.pane == item.pane:
                 self.pane = None

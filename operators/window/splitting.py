@@ -83,7 +83,7 @@ def _split_found(found: Sequence[tuple[int, T]], edges: Sequence[int]) -> list[l
 
 
 def _split_keyed(counts: Ints, width: int, edges: Sequence[int]) -> list[Ints]:
-    """Return the counts of the rows from each edge to the next; their first column is of row * width + place."""
+    """Return the counts of the rows from each edge to the next; the first column of `counts` is row * width + place."""
     if not len(counts):
         return [counts] * (len(edges) - 1)
     begins = np.array(edges) * width

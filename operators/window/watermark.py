@@ -1,4 +1,4 @@
-"""When is a pane complete? The watermark of a shard: the minimum over all partitions of what each has passed.
+"""When is a pane complete? The watermark of a shard: the minimum of the partitions' marks.
 
 A partition's own mark is the event time it has reached (`ingest/progress.py`) less the allowed disorder, so it depends
 on its log alone; the minimum over partitions depends on all logs, and on nothing else. A partition that is done (a file

@@ -168,7 +168,7 @@ class Season(msgspec.Struct, kw_only=True):
         return np.asarray(self.means[before].astype(float))
 
     def _deviation(self, off: Floats, time_of_day: Ints) -> float:
-        """Return the deviation of a pane from those of hours, with more weight on those of this time of day."""
+        """Return a pane's standard deviation, from that of hours, with more weight on hours at this time of day."""
         everywhere = float((off**2).mean())
         near = off[(time_of_day <= 1) | (time_of_day == DAY - 1)]
         here = (float((near**2).sum()) + PRIOR * everywhere) / (len(near) + PRIOR)
