@@ -24,7 +24,7 @@ class PinTable:
     again, and late events of a worker that was thought dead are not obeyed. One entry per model is kept.
 
     A pin is lifted, and a version allowed again, only by an event that says so (`lifts`): a worker that has begun anew,
-    with an empty recovery folder, knows of no pin, and its alerts must not lift an existing one.
+    with an empty recovery folder, knows no pins, and its alerts must not lift an existing one.
 
     `verifier` says which events to believe; give it the keys of the worker and a clock. `refusals` counts, by reason,
     those that were not believed.
@@ -37,7 +37,7 @@ class PinTable:
 
     @property
     def refused(self) -> int:
-        """How many values were not a control event, or not one to believe."""
+        """How many values were not control events, or were not believed."""
         return self.refusals.total()
 
     def take(self, event: ControlEvent | bytes) -> bool:

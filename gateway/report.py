@@ -1,4 +1,4 @@
-"""A producer's report on one request while serving it: the event is made when the request ends."""
+"""A producer's report on a request while it is served: the event is made when the request ends."""
 
 import time
 import uuid

@@ -29,7 +29,7 @@ def shares_of(
     ({'v1': 0.95, 'v2': 0.05}, {'v2': 0.05})
     """
     if pin is not None and not weights:
-        return {pin: 1.0}  # From a worker that knew no weights, where a pin was all the traffic.
+        return {pin: 1.0}  # From an older worker, which knew no weights: its pin took all the traffic.
     whole = is_whole(weights)
     caps = {**({} if whole else weights), **dict.fromkeys(excluded, 0.0)}
     wanted = normal(weights if whole else own)

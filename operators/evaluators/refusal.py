@@ -21,7 +21,7 @@ _DECLINES = re2.compile(
 
 
 class NoRefusal(AnswerEvaluator, frozen=True, kw_only=True):
-    """There are no keys of its own."""
+    """No keys beyond those of every evaluator."""
 
 
 def _scores(evaluator: NoRefusal, case: JudgedCase) -> Sequence[Score]:
